@@ -1,0 +1,160 @@
+//! The config, validated: every value is in range, every reference resolved, every default filled in.
+//! [`file`] is what the user wrote, [`validate`] the way from there to here.
+
+use crate::frame::{PixelFormat, Size};
+use crate::geometry::NormBox;
+use crate::model::Manifest;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A whole, valid config.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The broker; absent: detections go to the terminal only.
+    pub mqtt: Option<Mqtt>,
+    /// How often figures are published.
+    pub stats_interval: Duration,
+    /// The runtime library, when it is not to be searched for.
+    pub runtime_library: Option<PathBuf>,
+    /// The models that cameras use, by name.
+    pub models: Vec<Model>,
+    /// At least one, names unique.
+    pub cameras: Vec<Camera>,
+}
+
+/// How to reach the broker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mqtt {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// For `mqtts://`.
+    pub tls: Option<Tls>,
+    /// First part of every topic; no `/` at either end, no wildcards.
+    pub prefix: String,
+    /// MQTT client id.
+    pub client_id: String,
+    /// User name, with the password that is in `password_file`.
+    pub username: Option<String>,
+    /// Read at every connection, so that it can change; its content is never logged.
+    pub password_file: Option<PathBuf>,
+    /// Interval of pings.
+    pub keep_alive: Duration,
+}
+
+/// Files of a TLS connection, all PEM.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tls {
+    /// Certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Our own certificate chain.
+    pub cert_file: Option<PathBuf>,
+    /// The key of `cert_file`.
+    pub key_file: Option<PathBuf>,
+}
+
+/// A model and how to run it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// Its name in the config.
+    pub name: String,
+    /// The `.tflite` file.
+    pub path: PathBuf,
+    /// The label file; absent: looked for beside the model.
+    pub labels: Option<PathBuf>,
+    /// Threads of the runtime, 1 to 64.
+    pub threads: usize,
+    /// What the user says about the model, over what is inferred from it.
+    pub manifest: Manifest,
+}
+
+/// A camera and what to do with its frames.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Camera {
+    /// Matches `[a-z0-9_-]{1,32}`, unique, not a reserved topic.
+    pub name: String,
+    /// Where its frames come from.
+    pub source: Source,
+    /// A camera silent for this long is closed and reopened.
+    pub stall_timeout: Duration,
+    /// The name of its model.
+    pub model: String,
+    /// The part of the frame that the model sees.
+    pub region: NormBox,
+    /// Inferences a second at most; absent: every frame.
+    pub fps: Option<f64>,
+    /// Least score of a detection, 0..1.
+    pub threshold: f32,
+    /// The labels to report; absent: all.
+    pub labels: Option<Vec<String>>,
+}
+
+/// Where frames come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// A V4L2 capture device.
+    V4l2 {
+        /// Which one.
+        device: Device,
+        /// Wanted size; absent: the one nearest to 1280x720.
+        size: Option<Size>,
+        /// Wanted frames a second; absent: the camera's fastest up to 30.
+        fps: Option<f64>,
+        /// Wanted format; absent: the best the camera has.
+        format: Option<PixelFormat>,
+    },
+    /// A Pi CSI camera through `rpicam-vid` (or `libcamera-vid`).
+    Rpicam {
+        /// Its number in `rpicam-vid --list-cameras`.
+        camera: u32,
+        /// Picture size.
+        size: Size,
+        /// Frames a second.
+        fps: f64,
+        /// 0 or 180 degrees.
+        rotation: u32,
+        /// `Mjpeg` or `I420`.
+        format: PixelFormat,
+        /// Further arguments of `rpicam-vid`.
+        args: Vec<String>,
+    },
+    /// A program that writes frames on its stdout.
+    Command {
+        /// Program and arguments; no shell.
+        argv: Vec<String>,
+        /// `Mjpeg`, or raw: `I420`, `Nv12`, `Yuyv`, `Rgb24`.
+        format: PixelFormat,
+        /// Picture size; given for raw formats, of no account for MJPEG.
+        size: Option<Size>,
+    },
+    /// Pictures on disk.
+    Files {
+        /// A file, a folder, or a glob pattern.
+        path: String,
+        /// Frames a second; absent: as fast as they are taken.
+        fps: Option<f64>,
+        /// Start again after the last one.
+        repeat: bool,
+    },
+    /// A synthetic scene.
+    TestPattern {
+        /// Picture size.
+        size: Size,
+        /// Frames a second.
+        fps: f64,
+        /// Another seed, another scene.
+        seed: u64,
+    },
+}
+
+/// A V4L2 device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// The first usable camera.
+    Auto,
+    /// `/dev/videoN` by its number.
+    Index(u32),
+    /// A path, best one below `/dev/v4l/by-id`.
+    Path(PathBuf),
+}

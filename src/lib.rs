@@ -1,0 +1,27 @@
+//! edgecam turns a headless Raspberry Pi and a camera into a private, always-on observer.
+//!
+//! A frame's journey, in the order of the modules below:
+//! `source` fills a buffer → `slot` keeps only the newest → `preprocess` writes the model's input
+//! tensor → `infer` → `decode` → `publish`; `pipeline` is that path in a few lines, `daemon` runs it
+//! for every camera of a `config`.
+
+pub mod frame;
+pub mod geometry;
+
+pub mod source;
+
+pub mod slot;
+
+pub mod infer;
+
+pub mod model;
+
+pub mod decode;
+
+pub mod pipeline;
+
+pub mod publish;
+
+pub mod config;
+pub mod shutdown;
+pub mod vitals;

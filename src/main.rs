@@ -1,0 +1,3 @@
+//! The program: arguments, logging, exit code; everything else is in the library.
+
+fn main() {}

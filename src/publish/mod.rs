@@ -1,0 +1,79 @@
+//! What subscribers hear. A [`Sink`] takes [`Publication`]s from any thread and never blocks.
+
+use crate::config::Camera;
+use crate::decode::{Class, Detection};
+use crate::frame::{Size, Timestamp};
+use crate::pipeline::Latencies;
+
+/// Whether a camera delivers frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CameraStatus {
+    /// Frames come.
+    Online,
+    /// It is not there, or silent; it is being reopened.
+    Offline,
+    /// Switched off by config or command.
+    Disabled,
+}
+
+impl CameraStatus {
+    /// As published.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Offline => "offline",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// What was seen on one frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation<'a> {
+    /// The camera's name.
+    pub camera: &'a str,
+    /// The model's name in the config.
+    pub model: &'a str,
+    /// The frame's number at its camera.
+    pub seq: u64,
+    /// When it was captured.
+    pub captured: Timestamp,
+    /// The frame's size in pixels.
+    pub size: Size,
+    /// How long each stage took.
+    pub latencies: Latencies,
+    /// What a detector found, best first.
+    pub detections: &'a [Detection],
+    /// What a classifier thinks, best first; empty for a detector.
+    pub classes: &'a [Class],
+    /// Labels by class index.
+    pub labels: &'a [String],
+}
+
+/// One thing to publish.
+#[derive(Debug)]
+pub enum Publication<'a> {
+    /// A processed frame.
+    Observation(&'a Observation<'a>),
+    /// A camera came or went.
+    Status {
+        /// The camera's name.
+        camera: &'a str,
+        /// Its state from now on.
+        status: CameraStatus,
+    },
+    /// The cameras of a new config: their counts start at zero, what is no longer there is removed.
+    Cameras(&'a [Camera]),
+    /// The retained description of this program and its hardware, as JSON.
+    Info(&'a serde_json::Value),
+    /// The periodic figures, as JSON.
+    Stats(&'a serde_json::Value),
+}
+
+/// Takes publications. Nothing in it blocks: what can't be sent now is dropped, or kept where the
+/// contract with subscribers says so.
+pub trait Sink: Send + Sync {
+    /// Publishes one thing.
+    fn publish(&self, publication: &Publication<'_>);
+}
