@@ -1,5 +1,12 @@
 //! Running a model. [`Engine`] is the seam: LiteRT behind it, or a scripted one in tests.
 
+mod api;
+mod library;
+pub mod litert;
+mod quiet;
+
+pub use library::{Runtime, VERSION, find, version_of};
+
 use std::any::Any;
 use std::fmt;
 

@@ -1,0 +1,128 @@
+//! The C functions of LiteRT 2.2 that edgecam calls, resolved when the library is loaded.
+//!
+//! Signatures are those of the C headers of LiteRT 2.2.0 (`litert/c/*.h`, Apache-2.0). Every function
+//! returns a status, 0 for success, unless it returns nothing.
+
+use std::ffi::{c_char, c_int, c_void};
+
+/// An opaque LiteRT handle.
+pub type Handle = *mut c_void;
+
+/// `kLiteRtElementType…` and the shape; `litert_model_types.h`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RankedTensorType {
+    pub element_type: c_int,
+    pub layout: Layout,
+}
+
+/// 68 bytes: the rank in the low 7 bits and 'has strides' in bit 7, dimensions, strides;
+/// `litert_layout.h`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Layout {
+    pub rank_and_flags: u32,
+    pub dimensions: [i32; 8],
+    pub strides: [u32; 8],
+}
+
+/// `litert_model_types.h`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PerTensorQuantization {
+    pub scale: f32,
+    pub zero_point: i64,
+}
+
+/// A `LiteRtAny` that holds an integer; `litert_any.h`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct AnyInt {
+    pub kind: c_int,
+    pub value: i64,
+}
+
+/// `litert_environment_options.h`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct EnvironmentOption {
+    pub tag: c_int,
+    pub value: AnyInt,
+}
+
+/// `kLiteRtEnvOptionTagMinLoggerSeverity`.
+pub const OPTION_MIN_LOG_SEVERITY: c_int = 25;
+/// `kLiteRtAnyTypeInt`.
+pub const ANY_INT: c_int = 2;
+/// Nothing is logged.
+pub const SEVERITY_SILENT: i64 = 4;
+/// `kLiteRtHwAcceleratorCpu`.
+pub const ACCELERATOR_CPU: c_int = 1;
+/// `kLiteRtQuantizationPerTensor`.
+pub const QUANTIZATION_PER_TENSOR: c_int = 1;
+
+const _: () = assert!(size_of::<Layout>() == 68);
+const _: () = assert!(size_of::<PerTensorQuantization>() == 16);
+const _: () = assert!(size_of::<EnvironmentOption>() == 24);
+
+macro_rules! api {
+    ($($field:ident = $symbol:ident($($arg:ty),* $(,)?) $(-> $ret:ty)?;)*) => {
+        /// Every function edgecam calls, and the library that holds them.
+        #[derive(Debug)]
+        pub struct Api {
+            $(pub $field: unsafe extern "C" fn($($arg),*) $(-> $ret)?,)*
+            _library: libloading::Library,
+        }
+
+        impl Api {
+            /// Resolves every function, or names the first that is missing.
+            #[expect(unsafe_code, reason = "symbols of a C library have no type")]
+            pub fn resolve(library: libloading::Library) -> Result<Self, &'static str> {
+                $(
+                    // SAFETY: the signature is the one of the pinned version's header.
+                    let $field = unsafe {
+                        *library
+                            .get::<unsafe extern "C" fn($($arg),*) $(-> $ret)?>(stringify!($symbol))
+                            .map_err(|_| stringify!($symbol))?
+                    };
+                )*
+                Ok(Self { $($field,)* _library: library })
+            }
+        }
+    };
+}
+
+api! {
+    create_environment = LiteRtCreateEnvironment(c_int, *const EnvironmentOption, *mut Handle) -> c_int;
+    destroy_environment = LiteRtDestroyEnvironment(Handle);
+    create_model_from_buffer = LiteRtCreateModelFromBuffer(Handle, *const c_void, usize, *mut Handle) -> c_int;
+    destroy_model = LiteRtDestroyModel(Handle);
+    model_signatures = LiteRtGetNumModelSignatures(Handle, *mut usize) -> c_int;
+    model_signature = LiteRtGetModelSignature(Handle, usize, *mut Handle) -> c_int;
+    signature_inputs = LiteRtGetNumSignatureInputs(Handle, *mut usize) -> c_int;
+    signature_outputs = LiteRtGetNumSignatureOutputs(Handle, *mut usize) -> c_int;
+    signature_input = LiteRtGetSignatureInputTensorByIndex(Handle, usize, *mut Handle) -> c_int;
+    signature_output = LiteRtGetSignatureOutputTensorByIndex(Handle, usize, *mut Handle) -> c_int;
+    tensor_name = LiteRtGetTensorName(Handle, *mut *const c_char) -> c_int;
+    ranked_tensor_type = LiteRtGetRankedTensorType(Handle, *mut RankedTensorType) -> c_int;
+    quantization_type = LiteRtGetQuantizationTypeId(Handle, *mut c_int) -> c_int;
+    per_tensor_quantization = LiteRtGetPerTensorQuantization(Handle, *mut PerTensorQuantization) -> c_int;
+    create_options = LiteRtCreateOptions(*mut Handle) -> c_int;
+    destroy_options = LiteRtDestroyOptions(Handle);
+    set_hardware_accelerators = LiteRtSetOptionsHardwareAccelerators(Handle, c_int) -> c_int;
+    create_opaque_options = LiteRtCreateOpaqueOptions(
+        *const c_char, *mut c_void, Option<unsafe extern "C" fn(*mut c_void)>, *mut Handle) -> c_int;
+    add_opaque_options = LiteRtAddOpaqueOptions(Handle, Handle) -> c_int;
+    create_compiled_model = LiteRtCreateCompiledModel(Handle, Handle, Handle, *mut Handle) -> c_int;
+    destroy_compiled_model = LiteRtDestroyCompiledModel(Handle);
+    input_requirements = LiteRtGetCompiledModelInputBufferRequirements(Handle, usize, usize, *mut Handle) -> c_int;
+    output_requirements = LiteRtGetCompiledModelOutputBufferRequirements(Handle, usize, usize, *mut Handle) -> c_int;
+    output_layouts = LiteRtGetCompiledModelOutputTensorLayouts(Handle, usize, usize, *mut Layout, bool) -> c_int;
+    error_messages = LiteRtCompiledModelGetErrorMessages(Handle, *mut *mut c_char) -> c_int;
+    create_tensor_buffer = LiteRtCreateManagedTensorBufferFromRequirements(
+        Handle, *const RankedTensorType, Handle, *mut Handle) -> c_int;
+    destroy_tensor_buffer = LiteRtDestroyTensorBuffer(Handle);
+    host_memory = LiteRtGetTensorBufferHostMemory(Handle, *mut *mut c_void) -> c_int;
+    packed_size = LiteRtGetTensorBufferPackedSize(Handle, *mut usize) -> c_int;
+    run = LiteRtRunCompiledModel(Handle, usize, usize, *mut Handle, usize, *mut Handle) -> c_int;
+}

@@ -1,0 +1,138 @@
+//! Finding and loading `libLiteRt.so`, and the one environment that all engines share.
+
+use super::InferError;
+use super::api::{ANY_INT, AnyInt, Api, EnvironmentOption, Handle, OPTION_MIN_LOG_SEVERITY, SEVERITY_SILENT};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The version edgecam is made for; its C interface differs from the ones before and after.
+pub const VERSION: &str = "2.2.0";
+
+/// Where the package puts the library.
+const INSTALLED: &str = "/usr/lib/edgecam/libLiteRt.so";
+
+/// SHA-256 of the library in the wheels of version 2.2.0, for x86-64 and aarch64.
+const KNOWN: [&str; 2] = [
+    "0eb5067e9fc86a622953fd3fb077db95b1010e5e5fd4dc5d31ec52bcd045c9fd",
+    "fb21752e51cb9def7e154ccc65c7a12460d2c3c3116a50b4bb42e24dbc96128c",
+];
+
+/// The loaded library with its environment. Shared by engines, unloaded with the last.
+#[derive(Debug)]
+pub struct Runtime {
+    pub(super) api: Api,
+    pub(super) environment: Handle,
+    path: PathBuf,
+}
+
+#[expect(unsafe_code, reason = "a handle of a C library")]
+// SAFETY: LiteRT's environment is only read after its creation, by calls that take it as a constant.
+unsafe impl Send for Runtime {}
+#[expect(unsafe_code, reason = "a handle of a C library")]
+// SAFETY: as for `Send`.
+unsafe impl Sync for Runtime {}
+
+impl Runtime {
+    /// Loads the library: `configured`, else `EDGECAM_LITERT`, else the installed one, else
+    /// `../litert/libLiteRt.so` beside the program's folder.
+    pub fn load(configured: Option<&Path>) -> Result<Arc<Self>, InferError> {
+        let path = find(configured)?;
+        let name = path.display().to_string();
+        // RTLD_NOW, so that a library for other systems fails here and not at its first call.
+        let api = open(&path).map_err(|e| {
+            InferError::Library(format!(
+                "load the runtime library {name}: {e}; `make setup` fetches the right one"
+            ))
+        })?;
+        let api = Api::resolve(api).map_err(|symbol| {
+            InferError::Library(format!(
+                "load the runtime library {name}: no function {symbol}, so it is not LiteRT {VERSION}; `make setup` fetches it"
+            ))
+        })?;
+        let environment = create_environment(&api).map_err(|status| {
+            InferError::Library(format!("start the runtime library {name}: status {status}"))
+        })?;
+        Ok(Arc::new(Self { api, environment, path }))
+    }
+
+    /// The file it was loaded from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its version if it is a known build, by its SHA-256: `2.2.0`, or `unknown (sha256 …)`.
+    #[must_use]
+    pub fn version(&self) -> String {
+        version_of(&self.path)
+    }
+}
+
+impl Drop for Runtime {
+    #[expect(unsafe_code, reason = "a call into a C library")]
+    fn drop(&mut self) {
+        // SAFETY: engines hold this object, so none is left that uses the environment.
+        unsafe { (self.api.destroy_environment)(self.environment) }
+    }
+}
+
+/// The version of a library file without loading it.
+#[must_use]
+pub fn version_of(path: &Path) -> String {
+    let Ok(bytes) = std::fs::read(path) else { return "unreadable".to_owned() };
+    let sum = format!("{:x}", Sha256::digest(&bytes));
+    if KNOWN.contains(&sum.as_str()) { VERSION.to_owned() } else { format!("unknown (sha256 {sum})") }
+}
+
+/// The library that would be loaded.
+pub fn find(configured: Option<&Path>) -> Result<PathBuf, InferError> {
+    if let Some(path) = configured {
+        return given(path, "runtime.library");
+    }
+    if let Some(path) = std::env::var_os("EDGECAM_LITERT") {
+        return given(Path::new(&path), "EDGECAM_LITERT");
+    }
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|exe| Some(exe.parent()?.parent()?.join("litert/libLiteRt.so")));
+    let mut tried = vec![PathBuf::from(INSTALLED)];
+    tried.extend(beside);
+    tried.iter().find(|path| path.is_file()).cloned().ok_or_else(|| {
+        let places: Vec<_> = tried.iter().map(|path| path.display().to_string()).collect();
+        InferError::Library(format!(
+            "find the runtime library libLiteRt.so: not at {}; `make setup` fetches it, or name it in EDGECAM_LITERT",
+            places.join(" nor ")
+        ))
+    })
+}
+
+fn given(path: &Path, by: &str) -> Result<PathBuf, InferError> {
+    if path.is_file() {
+        Ok(path.to_owned())
+    } else {
+        Err(InferError::Library(format!(
+            "find the runtime library {}, given by {by}: no such file",
+            path.display()
+        )))
+    }
+}
+
+#[expect(unsafe_code, reason = "loading a library runs its constructors")]
+fn open(path: &Path) -> Result<libloading::Library, libloading::Error> {
+    // SAFETY: the file was named by the user or put there by the package; LiteRT's constructors have
+    // no precondition.
+    unsafe { libloading::Library::new(path) }
+}
+
+#[expect(unsafe_code, reason = "a call into a C library")]
+fn create_environment(api: &Api) -> Result<Handle, i32> {
+    let quiet = EnvironmentOption {
+        tag: OPTION_MIN_LOG_SEVERITY,
+        value: AnyInt { kind: ANY_INT, value: SEVERITY_SILENT },
+    };
+    let mut environment = std::ptr::null_mut();
+    // SAFETY: one option of the documented layout, which is copied, and a place for the handle.
+    let status = unsafe { (api.create_environment)(1, &raw const quiet, &raw mut environment) };
+    if status == 0 { Ok(environment) } else { Err(status) }
+}
