@@ -12,6 +12,8 @@ pub mod source;
 
 pub mod slot;
 
+pub mod preprocess;
+
 pub mod infer;
 
 pub mod model;

@@ -1,0 +1,220 @@
+//! Pixels into the bytes of an input tensor: layout, normalisation and quantisation, by table.
+
+use crate::frame::Size;
+use crate::geometry::PixelBox;
+use crate::infer::{ElementType, TensorSpec};
+use half::f16;
+
+/// Order of the axes of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputLayout {
+    /// `[1, height, width, channels]`.
+    Nhwc,
+    /// `[1, channels, height, width]`.
+    Nchw,
+}
+
+/// How a pixel's level 0..255 becomes the real number the model wants: `(level - mean) / std`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normalization {
+    /// For R, G and B.
+    pub mean: [f32; 3],
+    /// For R, G and B.
+    pub std: [f32; 3],
+}
+
+/// Means and deviations of ImageNet in levels, as torchvision's models use them.
+const IMAGENET: Normalization =
+    Normalization { mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] };
+
+impl Normalization {
+    /// The same for the three channels.
+    #[must_use]
+    pub const fn uniform(mean: f32, std: f32) -> Self {
+        Self { mean: [mean; 3], std: [std; 3] }
+    }
+
+    /// What an input most likely wants. A quantised input shows the range it was calibrated to; one
+    /// that is nearly, but not quite, -1..1, 0..1 or 0..255, or that is ImageNet's, is normalised to
+    /// that; any other takes the level itself as its quantised value, as the usual models do. A float
+    /// input shows nothing and is taken as 0..1.
+    #[must_use]
+    pub fn infer(spec: &TensorSpec) -> Self {
+        let unit = Self::uniform(0.0, 255.0);
+        let (Some(q), Some((low, high))) = (spec.quantization, limits(spec.element)) else { return unit };
+        let real = |v: i64| (v - q.zero_point) as f32 * q.scale;
+        let (from, to) = (real(low), real(high));
+        let distance = |n: &Self| {
+            let ends = |level: f32| (0..3).map(move |c| (level - n.mean[c]) / n.std[c]);
+            let (min, max) = (ends(0.0).fold(f32::MAX, f32::min), ends(255.0).fold(f32::MIN, f32::max));
+            ((min - from).abs() + (max - to).abs()) / (to - from)
+        };
+        let spread = [Self::uniform(127.5, 127.5), unit, Self::uniform(0.0, 1.0)];
+        let level_itself = Self::uniform((q.zero_point - low) as f32, 1.0 / q.scale);
+        if spread.iter().any(|n| distance(n) < 0.02) {
+            return level_itself;
+        }
+        let known = spread.iter().chain([&IMAGENET]).find(|&n| distance(n) < 0.1);
+        known.copied().unwrap_or(level_itself)
+    }
+}
+
+/// The range of a byte-sized type.
+const fn limits(element: ElementType) -> Option<(i64, i64)> {
+    match element {
+        ElementType::U8 => Some((0, 255)),
+        ElementType::I8 => Some((-128, 127)),
+        _ => None,
+    }
+}
+
+/// The element of each channel for each level.
+#[derive(Debug)]
+enum Table {
+    /// `level ^ flip`: the level itself, or shifted to signed.
+    Flip(u8),
+    U8(Box<[[u8; 256]; 3]>),
+    F16(Box<[[[u8; 2]; 256]; 3]>),
+    F32(Box<[[[u8; 4]; 256]; 3]>),
+}
+
+/// Writes rows of pixels into an input tensor.
+#[derive(Debug)]
+pub struct TensorWriter {
+    size: Size,
+    channels: usize,
+    layout: InputLayout,
+    table: Table,
+}
+
+impl TensorWriter {
+    /// A writer for `spec`, or why edgecam can't feed such an input.
+    pub fn new(spec: &TensorSpec, normalization: &Normalization) -> Result<Self, String> {
+        let (layout, width, height, channels) = match *spec.shape.as_slice() {
+            [1, h, w, c @ (1 | 3)] => (InputLayout::Nhwc, w, h, c),
+            [1, c @ (1 | 3), h, w] => (InputLayout::Nchw, w, h, c),
+            _ => {
+                return Err(format!(
+                    "its input {} has the shape {:?}; edgecam feeds [1, height, width, 3 or 1] and [1, 3 or 1, height, width]",
+                    spec.name, spec.shape
+                ));
+            }
+        };
+        let table = table(spec, normalization)?;
+        Ok(Self { size: Size::new(width as u32, height as u32), channels, layout, table })
+    }
+
+    /// The input's size in pixels.
+    #[must_use]
+    pub const fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Fills all but `target` with `level`.
+    pub fn pad(&self, input: &mut [u8], target: PixelBox, level: u8) {
+        if target.size() == self.size {
+            return;
+        }
+        let width = self.size.width as usize;
+        let line = [level; 64];
+        for y in 0..self.size.height {
+            let outside = if (target.y_min..target.y_max).contains(&y) {
+                [0..target.x_min, target.x_max..self.size.width]
+            } else {
+                [0..self.size.width, 0..0]
+            };
+            for range in outside {
+                let (mut x, end) = (range.start as usize, (range.end as usize).min(width));
+                while x < end {
+                    let n = (end - x).min(line.len());
+                    self.row(input, x, y as usize, [&line[..n]; 3]);
+                    x += n;
+                }
+            }
+        }
+    }
+
+    /// Writes pixels from column `x` of row `y` on.
+    pub fn row(&self, input: &mut [u8], x: usize, y: usize, rgb: [&[u8]; 3]) {
+        match &self.table {
+            Table::Flip(0) => self.put(input, x, y, rgb, |_, level| [level]),
+            Table::Flip(flip) => self.put(input, x, y, rgb, |_, level| [level ^ flip]),
+            Table::U8(t) => self.put(input, x, y, rgb, |c, level| [t[c][usize::from(level)]]),
+            Table::F16(t) => self.put(input, x, y, rgb, |c, level| t[c][usize::from(level)]),
+            Table::F32(t) => self.put(input, x, y, rgb, |c, level| t[c][usize::from(level)]),
+        }
+    }
+
+    fn put<const N: usize>(
+        &self,
+        input: &mut [u8],
+        x: usize,
+        y: usize,
+        [r, g, b]: [&[u8]; 3],
+        element: impl Fn(usize, u8) -> [u8; N],
+    ) {
+        let (width, pixel) = (self.size.width as usize, y * self.size.width as usize + x);
+        let input = input.as_chunks_mut::<N>().0;
+        match (self.channels, self.layout) {
+            (1, _) => {
+                for (i, out) in input[pixel..][..r.len()].iter_mut().enumerate() {
+                    *out = element(0, luma(r[i], g[i], b[i]));
+                }
+            }
+            (_, InputLayout::Nhwc) => {
+                let out = input[pixel * 3..][..r.len() * 3].as_chunks_mut::<3>().0;
+                for (((out, &r), &g), &b) in out.iter_mut().zip(r).zip(g).zip(b) {
+                    *out = [element(0, r), element(1, g), element(2, b)];
+                }
+            }
+            (_, InputLayout::Nchw) => {
+                let plane = width * self.size.height as usize;
+                for (c, levels) in [r, g, b].into_iter().enumerate() {
+                    let out = &mut input[c * plane + pixel..][..levels.len()];
+                    for (out, &level) in out.iter_mut().zip(levels) {
+                        *out = element(c, level);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Brightness by ITU-R BT.601, as Pillow's mode `L`.
+fn luma(r: u8, g: u8, b: u8) -> u8 {
+    ((u32::from(r) * 19_595 + u32::from(g) * 38_470 + u32::from(b) * 7_471 + 0x8000) >> 16) as u8
+}
+
+fn table(spec: &TensorSpec, n: &Normalization) -> Result<Table, String> {
+    let real = |c: usize, level: usize| (level as f32 - n.mean[c]) / n.std[c];
+    Ok(match (spec.element, limits(spec.element), spec.quantization) {
+        (ElementType::F32, ..) => {
+            Table::F32(Box::new(std::array::from_fn(|c| std::array::from_fn(|l| real(c, l).to_ne_bytes()))))
+        }
+        (ElementType::F16, ..) => Table::F16(Box::new(std::array::from_fn(|c| {
+            std::array::from_fn(|l| f16::from_f32(real(c, l)).to_ne_bytes())
+        }))),
+        (_, Some((low, high)), Some(q)) => {
+            let quantised = |c: usize, level: usize| {
+                let v = (real(c, level) / q.scale).round() as i64 + q.zero_point;
+                v.clamp(low, high) as u8
+            };
+            let levels: Box<[[u8; 256]; 3]> =
+                Box::new(std::array::from_fn(|c| std::array::from_fn(|l| quantised(c, l))));
+            let flip = low as u8;
+            if levels.iter().all(|t| (0..=255_u8).all(|l| t[usize::from(l)] == l ^ flip)) {
+                Table::Flip(flip)
+            } else {
+                Table::U8(levels)
+            }
+        }
+        // A byte without quantisation is the level itself.
+        (_, Some((low, _)), None) => Table::Flip(low as u8),
+        _ => {
+            return Err(format!(
+                "its input {} is of type {:?}, which edgecam can't feed",
+                spec.name, spec.element
+            ));
+        }
+    })
+}
