@@ -87,6 +87,12 @@ pub trait InputMemory: Send {
     fn as_any_mut(&mut self) -> &mut dyn Any;
 }
 
+impl fmt::Debug for dyn InputMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InputMemory").finish_non_exhaustive()
+    }
+}
+
 /// A loaded model, ready to run.
 pub trait Engine: Send {
     /// Memory for the input, filled with zeros. Two are enough for an overlap.

@@ -2,6 +2,7 @@
 
 use crate::geometry::Fit;
 use serde::Deserialize;
+use std::path::Path;
 
 /// How outputs are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
@@ -28,6 +29,17 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The manifest in `MODEL.toml` beside `MODEL.tflite`; empty where there is none.
+    pub fn beside(model: &Path) -> Result<Self, String> {
+        let path = model.with_extension("toml");
+        match std::fs::read_to_string(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(e) => Err(format!("read manifest {}: {e}", path.display())),
+            Ok(text) => toml::from_str(&text)
+                .map_err(|e| format!("read manifest {}: {}", path.display(), e.to_string().trim_end())),
+        }
+    }
+
     /// `self` where it says something, else `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {

@@ -1,0 +1,143 @@
+//! Label files: what a class number is called.
+
+use std::path::{Path, PathBuf};
+
+/// More rows are no label file.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// Rows that hold a place without naming a class.
+const NO_CLASS: [&str; 2] = ["???", "n/a"];
+
+/// Names by class index; a class without a name is an empty string.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels(Vec<String>);
+
+impl Labels {
+    /// Reads `path`: one label a line, or `id label` with the ids in any order. Rows `???` and `n/a` hold
+    /// their place; as the first row they stand for the background and are left out.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let name = path.display();
+        let size = std::fs::metadata(path).map_err(|e| format!("read label file {name}: {e}"))?.len();
+        if size > MAX_BYTES {
+            return Err(format!("read label file {name}: {size} bytes are too many for labels"));
+        }
+        let text = std::fs::read(path).map_err(|e| format!("read label file {name}: {e}"))?;
+        let text = String::from_utf8(text).map_err(|e| {
+            format!("read label file {name}: byte {} is not UTF-8", e.utf8_error().valid_up_to())
+        })?;
+        let labels = Self::parse(&text).map_err(|e| format!("read label file {name}: {e}"))?;
+        if labels.0.is_empty() {
+            Err(format!("read label file {name}: it holds no label"))
+        } else {
+            Ok(labels)
+        }
+    }
+
+    /// The label file beside a model: `NAME.txt`, else `labels.txt`.
+    #[must_use]
+    pub fn beside(model: &Path) -> Option<PathBuf> {
+        [model.with_extension("txt"), model.with_file_name("labels.txt")]
+            .into_iter()
+            .find(|path| path.is_file())
+    }
+
+    /// The labels of a label file's text.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let rows: Vec<&str> = text.lines().map(str::trim).collect();
+        let end = rows.iter().rposition(|row| !row.is_empty()).map_or(0, |last| last + 1);
+        let rows = &rows[..end];
+        let numbered: Option<Vec<_>> =
+            rows.iter().filter(|row| !row.is_empty()).map(|row| numbered(row)).collect();
+        let mut labels = match numbered {
+            Some(rows) => by_number(rows)?,
+            None => rows.iter().map(|&row| row.to_owned()).collect(),
+        };
+        for label in &mut labels {
+            if NO_CLASS.contains(&label.as_str()) {
+                label.clear();
+            }
+        }
+        if labels.len() > 1 && labels[0].is_empty() {
+            labels.remove(0);
+        }
+        Ok(Self(labels))
+    }
+
+    /// Fitted to a classifier of `classes` classes: a `background` in front is put there or taken away
+    /// where exactly that makes them fit.
+    pub fn fitted(mut self, classes: usize) -> Result<Self, String> {
+        let background = self.0.first().is_some_and(|first| first.eq_ignore_ascii_case("background"));
+        if self.0.len() == classes + 1 && background {
+            self.0.remove(0);
+        } else if self.0.len() + 1 == classes && !background {
+            self.0.insert(0, "background".to_owned());
+        }
+        if self.0.len() < classes {
+            return Err(format!("{} labels are fewer than the model's {classes} classes", self.0.len()));
+        }
+        Ok(self)
+    }
+
+    /// All names.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// `12  bird` or `12:bird`.
+fn numbered(row: &str) -> Option<(usize, &str)> {
+    let digits = row.find(|c: char| !c.is_ascii_digit())?;
+    let rest = &row[digits..];
+    let label = rest.strip_prefix(':').unwrap_or(rest).trim_start();
+    (rest.len() > label.len() && !label.is_empty()).then_some((row[..digits].parse().ok()?, label))
+}
+
+fn by_number(rows: Vec<(usize, &str)>) -> Result<Vec<String>, String> {
+    let highest = rows.iter().map(|row| row.0).max().unwrap_or(0);
+    if highest > 100_000 {
+        return Err(format!("the id {highest} is too high for a class"));
+    }
+    let mut labels = vec![String::new(); if rows.is_empty() { 0 } else { highest + 1 }];
+    for (id, label) in rows {
+        if !labels[id].is_empty() {
+            return Err(format!("two labels have the id {id}: {} and {label}", labels[id]));
+        }
+        label.clone_into(&mut labels[id]);
+    }
+    Ok(labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Vec<String> {
+        Labels::parse(text).expect("good labels").0
+    }
+
+    #[test]
+    fn the_usual_formats() {
+        assert_eq!(names("person\r\nbicycle\n\n"), ["person", "bicycle"]);
+        assert_eq!(names("  0  person\n 2  big car\n"), ["person", "", "big car"]);
+        assert_eq!(names("???\nperson\n???\ncar"), ["person", "", "car"]);
+        assert_eq!(names("person\nn/a\ncar"), ["person", "", "car"]);
+        assert_eq!(names("7 up\ncola"), ["7 up", "cola"]);
+        assert!(names("").is_empty());
+    }
+
+    #[test]
+    fn a_background_is_added_or_taken_away() {
+        let fit = |text: &str, n| Labels::parse(text).expect("good labels").fitted(n).map(|l| l.0);
+        assert_eq!(fit("cat\ndog", 3).expect("fits"), ["background", "cat", "dog"]);
+        assert_eq!(fit("background\ncat\ndog", 2).expect("fits"), ["cat", "dog"]);
+        assert!(fit("cat\ndog", 5).expect_err("too few").contains("2 labels are fewer than the model's 5"));
+    }
+
+    #[test]
+    fn odd_ids_are_told() {
+        assert!(Labels::parse("1 cat\n1 dog").expect_err("twice").contains("id 1"));
+        assert!(Labels::parse("999999999 cat\n1 dog").is_err());
+    }
+}
