@@ -27,3 +27,5 @@ pub mod publish;
 pub mod config;
 pub mod shutdown;
 pub mod vitals;
+
+pub mod cli;

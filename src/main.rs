@@ -1,3 +1,7 @@
-//! The program: arguments, logging, exit code; everything else is in the library.
+//! The program: arguments and exit code; everything else is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    edgecam::cli::main(std::env::args_os()).into()
+}

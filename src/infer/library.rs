@@ -18,7 +18,7 @@ const KNOWN: [&str; 2] = [
     "fb21752e51cb9def7e154ccc65c7a12460d2c3c3116a50b4bb42e24dbc96128c",
 ];
 
-/// The loaded library with its environment. Shared by engines, unloaded with the last.
+/// The loaded library with its environment, shared by engines.
 #[derive(Debug)]
 pub struct Runtime {
     pub(super) api: Api,
@@ -39,7 +39,6 @@ impl Runtime {
     pub fn load(configured: Option<&Path>) -> Result<Arc<Self>, InferError> {
         let path = find(configured)?;
         let name = path.display().to_string();
-        // RTLD_NOW, so that a library for other systems fails here and not at its first call.
         let api = open(&path).map_err(|e| {
             InferError::Library(format!(
                 "load the runtime library {name}: {e}; `make setup` fetches the right one"
@@ -118,11 +117,14 @@ fn given(path: &Path, by: &str) -> Result<PathBuf, InferError> {
     }
 }
 
+/// Loads every symbol now, so that a library for another system fails here and not at its first call;
+/// for good, since the library leaves exit handlers behind.
 #[expect(unsafe_code, reason = "loading a library runs its constructors")]
 fn open(path: &Path) -> Result<libloading::Library, libloading::Error> {
+    use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
     // SAFETY: the file was named by the user or put there by the package; LiteRT's constructors have
     // no precondition.
-    unsafe { libloading::Library::new(path) }
+    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL | libc::RTLD_NODELETE).map(Into::into) }
 }
 
 #[expect(unsafe_code, reason = "a call into a C library")]

@@ -73,7 +73,7 @@ impl Model {
         let loaded =
             litert::load(runtime, file, &name, files.threads).map_err(|e| ModelError(e.to_string()))?;
         let decoder = Decoder::new(&loaded.outputs, manifest.decoder).map_err(refuse)?;
-        let inferred = Normalization::infer(&loaded.input);
+        let inferred = Normalization::infer(&loaded.input, decoder.kind());
         let labels = labels(files, &decoder)?;
         Ok(Self {
             normalization: Normalization {

@@ -50,27 +50,31 @@ impl JpegDecoder {
         let (w, h) = (header.width.div_ceil(denominator), header.height.div_ceil(denominator));
         let yuv = matches!(header.colorspace, Colorspace::YCbCr | Colorspace::Gray) && !header.is_lossless;
         let size = Size::new(w as u32, h as u32);
-        match plane_sizes(header.subsamp, w, h).filter(|_| yuv) {
-            Some(sizes) => self.decode_planes(jpeg, header.subsamp, size, sizes),
+        match subsampling(header.subsamp).filter(|_| yuv) {
+            Some(by) => self.decode_planes(jpeg, header.subsamp, size, by),
             None => self.decode_rgb(jpeg, size),
         }
     }
 
+    /// Decodes to planes as wide and high as `tj3YUVPlaneWidth` and `tj3YUVPlaneHeight` say.
     fn decode_planes(
         &mut self,
         jpeg: &[u8],
         subsamp: Subsamp,
         size: Size,
-        sizes: [(usize, usize); 3],
+        by: (usize, usize),
     ) -> Result<Picture<'_>, PictureError> {
         let (width, height) = (size.width as usize, size.height as usize);
-        let pixels = reserve(&mut self.pixels, sizes.iter().map(|(w, h)| w * h).sum());
+        let luma = (width.next_multiple_of(by.0), height.next_multiple_of(by.1));
+        let gray = matches!(subsamp, Subsamp::Gray);
+        let chroma = if gray { (0, 0) } else { (luma.0 / by.0, luma.1 / by.1) };
+        let pixels = reserve(&mut self.pixels, luma.0 * luma.1 + 2 * chroma.0 * chroma.1);
         let image = YuvImage { pixels: &mut *pixels, width, align: 1, height, subsamp };
         accept(self.decompressor.decompress_to_yuv(jpeg, image))?;
-        if matches!(subsamp, Subsamp::Gray) {
+        if gray {
             return Picture::view(pixels, size, PixelFormat::Gray8, ColorSpace::Bt601Full);
         }
-        Ok(Picture::planar(pixels, sizes, ColorSpace::Bt601Full))
+        Ok(Picture::planar(pixels, size, [luma, chroma], by, ColorSpace::Bt601Full))
     }
 
     fn decode_rgb(&mut self, jpeg: &[u8], size: Size) -> Result<Picture<'_>, PictureError> {
@@ -100,10 +104,15 @@ fn reserve(pixels: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
     &mut pixels[..bytes]
 }
 
+/// How much larger than the target a picture is decoded at least. The decoder's scaling keeps more
+/// detail than an antialiasing filter; with less of a margin the resampling that follows blurs too
+/// little to make up for it, and scores and boxes drift from their golden results.
+const MARGIN: f32 = 2.0;
+
 /// The denominator of the scale.
 fn scale(header: &DecompressHeader, region: NormBox, wanted: Size) -> usize {
     let enough = |pixels: usize, share: f32, wanted: u32, by: usize| {
-        pixels.div_ceil(by) as f32 * share + 0.5 >= wanted as f32
+        pixels.div_ceil(by) as f32 * share >= wanted as f32 * MARGIN
     };
     let fits = |by: usize| {
         enough(header.width, region.x_max - region.x_min, wanted.width, by)
@@ -112,22 +121,17 @@ fn scale(header: &DecompressHeader, region: NormBox, wanted: Size) -> usize {
     SCALES.into_iter().rev().find(|&by| fits(by)).unwrap_or(1)
 }
 
-/// Widths and heights of the planes that libjpeg-turbo writes for a picture of `w` x `h`
-/// (`tj3YUVPlaneWidth`, `tj3YUVPlaneHeight`), or `None` for an unknown subsampling.
-fn plane_sizes(subsamp: Subsamp, w: usize, h: usize) -> Option<[(usize, usize); 3]> {
-    let (x, y) = match subsamp {
-        Subsamp::Gray => return Some([(w, h), (0, 0), (0, 0)]),
-        Subsamp::None => (1, 1),
+/// By how much chroma is subsampled along a row and down a column; `None` for an unknown way.
+const fn subsampling(subsamp: Subsamp) -> Option<(usize, usize)> {
+    Some(match subsamp {
+        Subsamp::Gray | Subsamp::None => (1, 1),
         Subsamp::Sub2x1 => (2, 1),
         Subsamp::Sub2x2 => (2, 2),
         Subsamp::Sub1x2 => (1, 2),
         Subsamp::Sub4x1 => (4, 1),
         Subsamp::Sub1x4 => (1, 4),
         _ => return None,
-    };
-    let (luma_w, luma_h) = (w.next_multiple_of(x), h.next_multiple_of(y));
-    let chroma = (luma_w / x, luma_h / y);
-    Some([(luma_w, luma_h), chroma, chroma])
+    })
 }
 
 /// Lets pass what libjpeg only warns of and what many cameras do: fill bytes before a marker.

@@ -3,9 +3,11 @@
 //! Only what the tensor needs is computed: row by row, no full-size RGB picture in between, nothing
 //! allocated once the plan for a frame's geometry is made.
 
+mod blend;
 mod color;
 mod jpeg;
 mod picture;
+mod pillow;
 #[cfg(test)]
 mod reference;
 mod resample;
@@ -117,6 +119,7 @@ fn plan<'a>(
 fn fill(plan: &Plan, picture: &Picture<'_>, rows: &mut Rows, writer: &TensorWriter, input: &mut [u8]) {
     let target = plan.placement.target;
     writer.pad(input, target, PADDING);
+    plan.resampler.start(picture, target.size().width as usize, rows);
     for y in 0..target.size().height {
         let rgb = plan.resampler.row(picture, y as usize, rows);
         writer.row(input, target.x_min as usize, (target.y_min + y) as usize, rgb);

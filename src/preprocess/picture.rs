@@ -16,10 +16,12 @@ pub struct Plane<'a> {
     pub stride: usize,
     /// Rows.
     pub height: usize,
+    /// How many rows span the picture; less than `height` where the last is half padding.
+    pub extent: f32,
 }
 
 /// One of Y, U, V or R, G, B: every `step`-th byte of a plane's rows from `offset` on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Component {
     /// Index of the plane.
     pub plane: usize,
@@ -29,6 +31,8 @@ pub struct Component {
     pub step: usize,
     /// Samples a row.
     pub width: usize,
+    /// How many samples span the picture; less than `width` where the last is half padding.
+    pub extent: f32,
 }
 
 /// What three components mean.
@@ -58,7 +62,7 @@ pub(super) struct Shape {
     colors: Colors,
 }
 
-const NO_PLANE: Plane<'static> = Plane { data: &[], stride: 0, height: 0 };
+const NO_PLANE: Plane<'static> = Plane { data: &[], stride: 0, height: 0, extent: 0.0 };
 
 impl<'a> Picture<'a> {
     /// Views an uncompressed frame.
@@ -84,54 +88,68 @@ impl<'a> Picture<'a> {
         }
         let (w, h) = (size.width as usize, size.height as usize);
         let (half_w, half_h) = (w.div_ceil(2), h.div_ceil(2));
-        let packed = |stride| [Plane { data, stride, height: h }, NO_PLANE, NO_PLANE];
-        let at = |plane, offset, step, width| Component { plane, offset, step, width };
+        let packed = |stride| [Plane { data, stride, height: h, extent: h as f32 }, NO_PLANE, NO_PLANE];
+        let full = |plane, offset, step| Component { plane, offset, step, width: w, extent: w as f32 };
+        let half =
+            |plane, offset, step| Component { plane, offset, step, width: half_w, extent: w as f32 / 2.0 };
         let yuv = Colors::Yuv(color);
-        let (luma, chroma) = data.split_at((w * h).min(data.len()));
         Ok(match format {
             PixelFormat::Yuyv => Self {
                 planes: packed(half_w * 4),
-                components: [at(0, 0, 2, w), at(0, 1, 4, half_w), at(0, 3, 4, half_w)],
+                components: [full(0, 0, 2), half(0, 1, 4), half(0, 3, 4)],
                 colors: yuv,
             },
             PixelFormat::Uyvy => Self {
                 planes: packed(half_w * 4),
-                components: [at(0, 1, 2, w), at(0, 0, 4, half_w), at(0, 2, 4, half_w)],
+                components: [full(0, 1, 2), half(0, 0, 4), half(0, 2, 4)],
                 colors: yuv,
             },
-            PixelFormat::Nv12 => Self {
-                planes: [
-                    Plane { data: luma, stride: w, height: h },
-                    Plane { data: chroma, stride: half_w * 2, height: half_h },
-                    NO_PLANE,
-                ],
-                components: [at(0, 0, 1, w), at(1, 0, 2, half_w), at(1, 1, 2, half_w)],
-                colors: yuv,
-            },
-            PixelFormat::I420 => Self::planar(data, [(w, h), (half_w, half_h), (half_w, half_h)], color),
+            PixelFormat::Nv12 => {
+                let (luma, chroma) = data.split_at(w * h);
+                let luma = Plane { data: luma, stride: w, height: h, extent: h as f32 };
+                let chroma =
+                    Plane { data: chroma, stride: half_w * 2, height: half_h, extent: h as f32 / 2.0 };
+                Self {
+                    planes: [luma, chroma, NO_PLANE],
+                    components: [full(0, 0, 1), half(1, 0, 2), half(1, 1, 2)],
+                    colors: yuv,
+                }
+            }
+            PixelFormat::I420 => Self::planar(data, size, [(w, h), (half_w, half_h)], (2, 2), color),
             PixelFormat::Rgb24 => Self {
                 planes: packed(w * 3),
-                components: [at(0, 0, 3, w), at(0, 1, 3, w), at(0, 2, 3, w)],
+                components: [full(0, 0, 3), full(0, 1, 3), full(0, 2, 3)],
                 colors: Colors::Rgb,
             },
             PixelFormat::Gray8 | PixelFormat::Mjpeg => Self {
                 planes: packed(w),
-                components: [at(0, 0, 1, w), Component::default(), Component::default()],
+                components: [full(0, 0, 1), Component::default(), Component::default()],
                 colors: Colors::Gray,
             },
         })
     }
 
-    /// Planes of Y, U and V of these widths and heights, one after the other in `data`.
-    pub(super) fn planar(data: &'a [u8], sizes: [(usize, usize); 3], color: ColorSpace) -> Self {
+    /// Planes of Y, U and V one after the other in `data`, of the widths and heights `luma` and `chroma`,
+    /// for a picture of `size` whose chroma is subsampled by `by`.
+    pub(super) fn planar(
+        data: &'a [u8],
+        size: Size,
+        [luma, chroma]: [(usize, usize); 2],
+        by: (usize, usize),
+        color: ColorSpace,
+    ) -> Self {
         let mut rest = data;
-        let planes = sizes.map(|(stride, height)| {
+        let mut index = 0;
+        let planes = [(luma, (1, 1)), (chroma, by), (chroma, by)].map(|((stride, height), by)| {
             let (data, after) = rest.split_at(stride * height);
             rest = after;
-            Plane { data, stride, height }
+            let plane = Plane { data, stride, height, extent: size.height as f32 / by.1 as f32 };
+            let extent = size.width as f32 / by.0 as f32;
+            let component = Component { plane: index, offset: 0, step: 1, width: stride, extent };
+            index += 1;
+            (plane, component)
         });
-        let component = |plane| Component { plane, offset: 0, step: 1, width: sizes[plane].0 };
-        Self { planes, components: [component(0), component(1), component(2)], colors: Colors::Yuv(color) }
+        Self { planes: planes.map(|p| p.0), components: planes.map(|p| p.1), colors: Colors::Yuv(color) }
     }
 
     pub(super) fn shape(&self) -> Shape {

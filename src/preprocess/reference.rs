@@ -2,6 +2,7 @@
 
 use super::color::Matrix;
 use super::picture::{Colors, Picture};
+use super::resample::support;
 use crate::frame::Size;
 use crate::geometry::NormBox;
 
@@ -17,24 +18,40 @@ fn component(
 ) -> f64 {
     let k = picture.components[c];
     let plane = picture.planes[k.plane];
-    let weights = |inputs: usize, from: f32, to: f32, i: usize, n: usize| {
-        let (from, to) = (f64::from(from) * inputs as f64, f64::from(to) * inputs as f64);
+    let weights = |inputs: usize, extent: f32, chroma: bool, from: f32, to: f32, i: usize, n: usize| {
+        let (from, to) = (f64::from(from * extent), f64::from(to * extent));
         let scale = (to - from) / n as f64;
-        let support = scale.max(1.0);
+        let support = support(scale, chroma);
         let center = from + (i as f64 + 0.5) * scale;
         let w: Vec<f64> =
             (0..inputs).map(|x| (1.0 - ((x as f64 + 0.5 - center) / support).abs()).max(0.0)).collect();
         let sum: f64 = w.iter().sum();
         w.into_iter().enumerate().filter(|w| w.1 > 0.0).map(move |(x, w)| (x, w / sum)).collect::<Vec<_>>()
     };
-    let across = weights(k.width, region.x_min, region.x_max, out, outputs);
-    weights(plane.height, region.y_min, region.y_max, row, rows)
-        .into_iter()
-        .map(|(y, wy)| {
-            let line = &plane.data[y * plane.stride..];
-            wy * across.iter().map(|&(x, wx)| wx * f64::from(line[k.offset + k.step * x])).sum::<f64>()
-        })
-        .sum()
+    let across = weights(
+        k.width,
+        k.extent,
+        k.extent < picture.components[0].extent,
+        region.x_min,
+        region.x_max,
+        out,
+        outputs,
+    );
+    weights(
+        plane.height,
+        plane.extent,
+        plane.extent < picture.planes[0].extent,
+        region.y_min,
+        region.y_max,
+        row,
+        rows,
+    )
+    .into_iter()
+    .map(|(y, wy)| {
+        let line = &plane.data[y * plane.stride..];
+        wy * across.iter().map(|&(x, wx)| wx * f64::from(line[k.offset + k.step * x])).sum::<f64>()
+    })
+    .sum()
 }
 
 /// The levels of `region` of a picture, resampled to `target`, as R, G, B, pixel after pixel.

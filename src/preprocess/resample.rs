@@ -1,220 +1,96 @@
 //! Bilinear resampling, antialiased when shrinking: Pillow's triangle filter, whose support grows with
 //! the scale (<https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c>).
-//!
-//! An output row is made at once: source rows are blended (every byte of a plane alike, which is SIMD
-//! whatever the packing), then each component is resampled along the row, then colour is converted. All of it in 8.8 fixed point.
 
-use super::color;
-use super::picture::{Colors, Component, Picture, Plane};
+use super::blend::Blender;
+use super::picture::{Colors, Picture};
+use super::pillow::Pillow;
 use crate::frame::Size;
 use crate::geometry::NormBox;
 
-/// Weights down a column sum to 2^8, so that a blended byte times its weights fits 16 bits.
-const VERTICAL_BITS: u32 = 8;
-/// Weights along a row sum to 2^14.
-const HORIZONTAL_BITS: u32 = 14;
-
-/// For each output, which inputs make it and by how much.
-#[derive(Debug)]
-struct Axis {
-    /// First input of each output.
-    first: Vec<usize>,
-    /// Inputs of every output, the same number for all.
-    taps: usize,
-    /// `taps` weights for each output.
-    weights: Vec<u16>,
+/// The inputs of one output: weights of `first` and those after it, with the sum 1.
+pub(super) struct Window {
+    pub first: usize,
+    pub weights: Vec<f64>,
 }
 
-impl Axis {
-    /// `outputs` samples from `start..end` of `inputs`, weights in units of 2^-`bits`.
-    fn new(inputs: usize, start: f64, end: f64, outputs: usize, bits: u32) -> Self {
-        let scale = (end - start) / outputs as f64;
-        let support = scale.max(1.0);
-        let window = |i: usize| {
-            let center = start + (i as f64 + 0.5) * scale;
-            let first = ((center - support + 0.5).max(0.0) as usize).min(inputs - 1);
-            let last = ((center + support + 0.5) as usize).clamp(first + 1, inputs);
-            (center, first, last)
-        };
-        let taps = (0..outputs).map(window).map(|(_, first, last)| last - first).max().unwrap_or(1);
-        let mut axis = Self { first: Vec::with_capacity(outputs), taps, weights: vec![0; outputs * taps] };
-        let mut exact = vec![0.0; taps];
-        for i in 0..outputs {
-            let (center, first, last) = window(i);
-            let start = first.min(inputs - taps);
-            exact.fill(0.0);
-            for x in first..last {
-                exact[x - start] = (1.0 - ((x as f64 + 0.5 - center) / support).abs()).max(0.0);
-            }
-            axis.first.push(start);
-            round_to_sum(&exact, 1 << bits, &mut axis.weights[i * taps..][..taps]);
-        }
-        axis
-    }
-
-    fn output(&self, i: usize) -> (usize, &[u16]) {
-        (self.first[i], &self.weights[i * self.taps..][..self.taps])
-    }
+/// Half the width of the triangle. Subsampled `chroma` stands for a plane that was first interpolated to
+/// full size, a triangle of half-width 1, and then shrunk: variances add up.
+pub(super) fn support(scale: f64, chroma: bool) -> f64 {
+    if chroma { (1.0 + scale * scale).sqrt() } else { scale.max(1.0) }
 }
 
-/// Scales `exact` to the integer sum `total`; the errors of rounding are carried on, so none is lost.
-fn round_to_sum(exact: &[f64], total: u32, weights: &mut [u16]) {
-    let sum: f64 = exact.iter().sum();
-    let (mut so_far, mut given) = (0.0, 0_i64);
-    for (weight, &e) in weights.iter_mut().zip(exact) {
-        so_far += e;
-        let upto = (so_far / sum * f64::from(total)).round() as i64;
-        *weight = (upto - given) as u16;
-        given = upto;
-    }
+/// The windows of `outputs` samples from `start..end` of `inputs`, by Pillow's `precompute_coeffs`.
+pub(super) fn windows(
+    inputs: usize,
+    start: f64,
+    end: f64,
+    outputs: usize,
+    chroma: bool,
+) -> impl Iterator<Item = Window> {
+    let scale = (end - start) / outputs as f64;
+    let support = support(scale, chroma);
+    (0..outputs).map(move |i| {
+        let center = start + (i as f64 + 0.5) * scale;
+        let first = ((center - support + 0.5).max(0.0) as usize).min(inputs - 1);
+        let last = ((center + support + 0.5) as usize).clamp(first + 1, inputs);
+        let weight = |x: usize| (1.0 - ((x as f64 - center + 0.5) * (1.0 / support)).abs()).max(0.0);
+        let mut weights: Vec<f64> = (first..last).map(weight).collect();
+        let sum: f64 = weights.iter().sum();
+        weights.iter_mut().for_each(|w| *w /= sum);
+        Window { first, weights }
+    })
 }
 
-/// Memory for the rows in work; grows once.
+/// Memory for the work on one frame; grows once.
 #[derive(Debug, Default)]
 pub struct Rows {
-    blended: Vec<u16>,
-    components: [Vec<u16>; 3],
-    rgb: [Vec<u8>; 3],
+    pub(super) blended: Vec<u16>,
+    pub(super) components: [Vec<u16>; 3],
+    pub(super) narrow: Vec<u8>,
+    pub(super) sums: Vec<i32>,
+    pub(super) rgb: [Vec<u8>; 3],
 }
 
 /// The way from a picture's geometry to a target size.
 #[derive(Debug)]
-pub struct Resampler {
-    width: usize,
-    /// By plane; absent where the picture has none.
-    vertical: [Option<Axis>; 3],
-    /// By component.
-    horizontal: [Option<Axis>; 3],
-    /// By plane: the bytes of a row that the region needs.
-    span: [(usize, usize); 3],
+pub enum Resampler {
+    /// RGB: equal to Pillow.
+    Rgb(Pillow),
+    /// Y, U and V, or grey: fast.
+    Planes(Blender),
 }
 
 impl Resampler {
     /// From `region` of pictures like `picture` to `target`.
     pub fn new(picture: &Picture<'_>, region: NormBox, target: Size) -> Self {
-        let (x0, x1) = (f64::from(region.x_min), f64::from(region.x_max));
-        let (y0, y1) = (f64::from(region.y_min), f64::from(region.y_max));
-        let vertical = picture.planes.map(|plane| {
-            let h = plane.height;
-            (h > 0).then(|| Axis::new(h, y0 * h as f64, y1 * h as f64, target.height as usize, VERTICAL_BITS))
-        });
-        let horizontal = picture.components.map(|c| {
-            let w = c.width as f64;
-            (c.width > 0).then(|| Axis::new(c.width, x0 * w, x1 * w, target.width as usize, HORIZONTAL_BITS))
-        });
-        let mut span = [(usize::MAX, 0); 3];
-        for (c, axis) in picture.components.iter().zip(&horizontal) {
-            let Some(axis) = axis else { continue };
-            let first = axis.first.iter().min().copied().unwrap_or(0);
-            let last = axis.first.iter().max().copied().unwrap_or(0) + axis.taps - 1;
-            let (from, to) = span[c.plane];
-            span[c.plane] = (from.min(c.offset + c.step * first), to.max(c.offset + c.step * last + 1));
+        match picture.colors {
+            Colors::Rgb => {
+                let size = Size::new(picture.components[0].width as u32, picture.planes[0].height as u32);
+                Self::Rgb(Pillow::new(size, region, target))
+            }
+            Colors::Yuv(_) | Colors::Gray => Self::Planes(Blender::new(picture, region, target)),
         }
-        Self { width: target.width as usize, vertical, horizontal, span }
+    }
+
+    /// Begins with a picture whose rows are `width` pixels wide in the end.
+    pub fn start(&self, picture: &Picture<'_>, width: usize, rows: &mut Rows) {
+        for row in &mut rows.rgb {
+            row.resize(width, 0);
+        }
+        if let Self::Rgb(pillow) = self {
+            pillow.narrow(&picture.planes[0], &mut rows.narrow);
+        }
     }
 
     /// Output row `y` as R, G and B.
     pub fn row<'r>(&self, picture: &Picture<'_>, y: usize, rows: &'r mut Rows) -> [&'r [u8]; 3] {
-        let Rows { blended, components, rgb } = rows;
-        for (index, plane) in picture.planes.iter().enumerate() {
-            let Some(axis) = &self.vertical[index] else { continue };
-            let span = self.span[index];
-            blended.resize(blended.len().max(plane.stride), 0);
-            blend(plane, axis.output(y), span, &mut blended[span.0..span.1]);
-            for (out, (component, axis)) in
-                components.iter_mut().zip(picture.components.iter().zip(&self.horizontal))
-            {
-                if let Some(axis) = axis.as_ref().filter(|_| component.plane == index) {
-                    out.resize(self.width, 0);
-                    along(blended, *component, axis, out);
-                }
+        match self {
+            Self::Planes(blender) => blender.row(picture, y, rows),
+            Self::Rgb(pillow) => {
+                let Rows { narrow, sums, rgb: [r, g, b], .. } = rows;
+                pillow.row(narrow, y, sums, [r, g, b]);
             }
         }
-        let [a, b, c] = components;
-        let [red, green, blue] = rgb.each_mut().map(|row| {
-            row.resize(self.width, 0);
-            row.as_mut_slice()
-        });
-        match picture.colors {
-            Colors::Yuv(space) => color::yuv_to_rgb(space, [a, b, c], [&mut *red, &mut *green, &mut *blue]),
-            Colors::Rgb => {
-                color::to_levels(a, red);
-                color::to_levels(b, green);
-                color::to_levels(c, blue);
-            }
-            Colors::Gray => {
-                color::to_levels(a, red);
-                return [red, red, red];
-            }
-        }
-        [red, green, blue]
+        rows.rgb.each_ref().map(Vec::as_slice)
     }
-}
-
-/// Blends source rows into one of 8.8 fixed point, bytes `span` of the plane.
-fn blend(plane: &Plane<'_>, (first, weights): (usize, &[u16]), span: (usize, usize), out: &mut [u16]) {
-    let row = |tap: usize| {
-        let start = (first + tap) * plane.stride;
-        &plane.data[start + span.0..start + span.1]
-    };
-    let mut taps = weights.iter().enumerate().filter(|&(_, &weight)| weight > 0);
-    if let Some((tap, &weight)) = taps.next() {
-        for (out, &byte) in out.iter_mut().zip(row(tap)) {
-            *out = u16::from(byte) * weight;
-        }
-    }
-    for (tap, &weight) in taps {
-        for (out, &byte) in out.iter_mut().zip(row(tap)) {
-            *out += u16::from(byte) * weight;
-        }
-    }
-}
-
-/// Resamples one component along a blended row.
-fn along(blended: &[u16], component: Component, axis: &Axis, out: &mut [u16]) {
-    match component.step {
-        1 => along_step::<1>(blended, component.offset, axis, out),
-        2 => along_step::<2>(blended, component.offset, axis, out),
-        3 => along_step::<3>(blended, component.offset, axis, out),
-        _ => along_step::<4>(blended, component.offset, axis, out),
-    }
-}
-
-fn along_step<const STEP: usize>(blended: &[u16], offset: usize, axis: &Axis, out: &mut [u16]) {
-    match axis.taps {
-        2 => along_taps::<STEP, 2>(blended, offset, axis, out),
-        3 => along_taps::<STEP, 3>(blended, offset, axis, out),
-        4 => along_taps::<STEP, 4>(blended, offset, axis, out),
-        5 => along_taps::<STEP, 5>(blended, offset, axis, out),
-        taps => {
-            for ((out, &first), weights) in
-                out.iter_mut().zip(&axis.first).zip(axis.weights.chunks_exact(taps))
-            {
-                let samples = blended[offset + STEP * first..].iter().step_by(STEP);
-                *out = fixed(samples.zip(weights).map(|(&s, &w)| u32::from(s) * u32::from(w)).sum());
-            }
-        }
-    }
-}
-
-fn along_taps<const STEP: usize, const TAPS: usize>(
-    blended: &[u16],
-    offset: usize,
-    axis: &Axis,
-    out: &mut [u16],
-) {
-    let weights = axis.weights.as_chunks::<TAPS>().0;
-    for ((out, &first), weights) in out.iter_mut().zip(&axis.first).zip(weights) {
-        let samples = &blended[offset + STEP * first..][..=STEP * (TAPS - 1)];
-        let mut sum = 0;
-        for tap in 0..TAPS {
-            sum += u32::from(samples[STEP * tap]) * u32::from(weights[tap]);
-        }
-        *out = fixed(sum);
-    }
-}
-
-/// 8.8 fixed point again.
-fn fixed(sum: u32) -> u16 {
-    ((sum + (1 << (HORIZONTAL_BITS - 1))) >> HORIZONTAL_BITS) as u16
 }

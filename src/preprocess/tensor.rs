@@ -3,6 +3,7 @@
 use crate::frame::Size;
 use crate::geometry::PixelBox;
 use crate::infer::{ElementType, TensorSpec};
+use crate::model::DecoderKind;
 use half::f16;
 
 /// Order of the axes of an input.
@@ -34,28 +35,30 @@ impl Normalization {
         Self { mean: [mean; 3], std: [std; 3] }
     }
 
-    /// What an input most likely wants. A quantised input shows the range it was calibrated to; one
-    /// that is nearly, but not quite, -1..1, 0..1 or 0..255, or that is ImageNet's, is normalised to
-    /// that; any other takes the level itself as its quantised value, as the usual models do. A float
-    /// input shows nothing and is taken as 0..1.
+    /// What an input most likely wants. A float input shows nothing and is taken as 0..1. A quantised one
+    /// shows the range it was calibrated to. ImageNet's is normalised so. A classifier's that is about
+    /// -1..1, 0..1 or 0..255 is normalised to that, rounding as its training did; a detector's takes the
+    /// level itself as its quantised value, as the usual SSD models do.
     #[must_use]
-    pub fn infer(spec: &TensorSpec) -> Self {
+    pub fn infer(spec: &TensorSpec, kind: DecoderKind) -> Self {
         let unit = Self::uniform(0.0, 255.0);
         let (Some(q), Some((low, high))) = (spec.quantization, limits(spec.element)) else { return unit };
         let real = |v: i64| (v - q.zero_point) as f32 * q.scale;
         let (from, to) = (real(low), real(high));
-        let distance = |n: &Self| {
+        let near = |n: &&Self| {
             let ends = |level: f32| (0..3).map(move |c| (level - n.mean[c]) / n.std[c]);
             let (min, max) = (ends(0.0).fold(f32::MAX, f32::min), ends(255.0).fold(f32::MIN, f32::max));
-            ((min - from).abs() + (max - to).abs()) / (to - from)
+            (min - from).abs() + (max - to).abs() < 0.1 * (to - from)
         };
         let spread = [Self::uniform(127.5, 127.5), unit, Self::uniform(0.0, 1.0)];
+        let spread = spread.iter().filter(|_| kind == DecoderKind::Classify);
         let level_itself = Self::uniform((q.zero_point - low) as f32, 1.0 / q.scale);
-        if spread.iter().any(|n| distance(n) < 0.02) {
-            return level_itself;
-        }
-        let known = spread.iter().chain([&IMAGENET]).find(|&n| distance(n) < 0.1);
-        known.copied().unwrap_or(level_itself)
+        spread.chain([&IMAGENET]).find(near).copied().unwrap_or(level_itself)
+    }
+
+    /// The real number of a level.
+    fn real(&self, channel: usize, level: usize) -> f32 {
+        level as f32 / self.std[channel] - self.mean[channel] / self.std[channel]
     }
 }
 
@@ -186,18 +189,17 @@ fn luma(r: u8, g: u8, b: u8) -> u8 {
 }
 
 fn table(spec: &TensorSpec, n: &Normalization) -> Result<Table, String> {
-    let real = |c: usize, level: usize| (level as f32 - n.mean[c]) / n.std[c];
     Ok(match (spec.element, limits(spec.element), spec.quantization) {
         (ElementType::F32, ..) => {
-            Table::F32(Box::new(std::array::from_fn(|c| std::array::from_fn(|l| real(c, l).to_ne_bytes()))))
+            Table::F32(Box::new(std::array::from_fn(|c| std::array::from_fn(|l| n.real(c, l).to_ne_bytes()))))
         }
         (ElementType::F16, ..) => Table::F16(Box::new(std::array::from_fn(|c| {
-            std::array::from_fn(|l| f16::from_f32(real(c, l)).to_ne_bytes())
+            std::array::from_fn(|l| f16::from_f32(n.real(c, l)).to_ne_bytes())
         }))),
         (_, Some((low, high)), Some(q)) => {
             let quantised = |c: usize, level: usize| {
-                let v = (real(c, level) / q.scale).round() as i64 + q.zero_point;
-                v.clamp(low, high) as u8
+                let v = (n.real(c, level) / q.scale + q.zero_point as f32).round_ties_even();
+                (v as i64).clamp(low, high) as u8
             };
             let levels: Box<[[u8; 256]; 3]> =
                 Box::new(std::array::from_fn(|c| std::array::from_fn(|l| quantised(c, l))));

@@ -1,6 +1,7 @@
 use super::*;
 use crate::frame::ColorSpace;
 use crate::infer::{ElementType, Quantization};
+use crate::model::DecoderKind;
 
 fn spec(element: ElementType, shape: &[usize], quantization: Option<(f32, i64)>) -> TensorSpec {
     let quantization = quantization.map(|(scale, zero_point)| Quantization { scale, zero_point });
@@ -21,6 +22,11 @@ fn frame(format: PixelFormat, size: Size) -> Frame {
     Frame { data, size, format, color: ColorSpace::Bt601Limited, ..Frame::empty() }
 }
 
+/// Levels go into a byte as they are.
+fn level_itself() -> Normalization {
+    Normalization::uniform(128.0, 128.0)
+}
+
 const RAW: [PixelFormat; 6] = [
     PixelFormat::Yuyv,
     PixelFormat::Uyvy,
@@ -35,13 +41,18 @@ fn every_format_and_scale_equals_the_reference() {
     let regions = [NormBox::FULL, NormBox::new(0.25, 0.1, 0.75, 0.9)];
     let input = spec(ElementType::U8, &[1, 24, 32, 3], Some((1.0 / 128.0, 128)));
     for format in RAW {
-        for size in
-            [Size::new(200, 130), Size::new(64, 48), Size::new(36, 26), Size::new(14, 10), Size::new(2, 2)]
-        {
+        for size in [
+            Size::new(200, 130),
+            Size::new(64, 48),
+            Size::new(36, 26),
+            Size::new(14, 10),
+            Size::new(2, 2),
+            Size::new(33, 19),
+        ] {
             for region in regions {
                 let frame = frame(format, size);
-                let mut p = Preprocessor::new(&input, &Normalization::infer(&input), region, Fit::Stretch)
-                    .expect("a usual input");
+                let mut p =
+                    Preprocessor::new(&input, &level_itself(), region, Fit::Stretch).expect("a usual input");
                 let mut bytes = vec![0; input.bytes()];
                 p.write(&frame, &mut bytes).expect("a whole frame");
                 let picture = Picture::of(&frame).expect("a whole frame");
@@ -70,8 +81,8 @@ fn every_format_and_scale_equals_the_reference() {
 #[test]
 fn a_letterbox_has_grey_bars_and_only_those() {
     let input = spec(ElementType::U8, &[1, 32, 32, 3], None);
-    let mut p = Preprocessor::new(&input, &Normalization::infer(&input), NormBox::FULL, Fit::Letterbox)
-        .expect("a usual input");
+    let mut p =
+        Preprocessor::new(&input, &level_itself(), NormBox::FULL, Fit::Letterbox).expect("a usual input");
     let mut white = frame(PixelFormat::Rgb24, Size::new(64, 32));
     white.data.fill(255);
     let mut bytes = vec![0; input.bytes()];
@@ -119,28 +130,26 @@ fn every_element_type_and_layout_holds_the_same_picture() {
 
 #[test]
 fn the_range_of_a_quantised_input_is_recognised() {
-    let infer = |element, q| Normalization::infer(&spec(element, &[1, 8, 8, 3], Some(q)));
-    let level_itself = [
-        (ElementType::U8, (1.0 / 128.0, 128)),
-        (ElementType::U8, (0.007_84, 127)),
-        (ElementType::I8, (1.0 / 255.0, -128)),
-        (ElementType::I8, (1.0, -128)),
-        (ElementType::U8, (0.5, 10)),
-    ];
-    for (element, (scale, zero_point)) in level_itself {
-        let low = if element == ElementType::U8 { 0 } else { -128 };
-        let wanted = Normalization::uniform((zero_point - low) as f32, 1.0 / scale);
-        assert_eq!(infer(element, (scale, zero_point)), wanted);
-    }
-    assert_eq!(infer(ElementType::I8, (0.0038, -128)), Normalization::uniform(0.0, 255.0));
-    assert!((infer(ElementType::I8, (0.0187, -14)).mean[0] - 123.675).abs() < 1e-3);
+    let infer = |kind, element, (scale, zero_point)| {
+        Normalization::infer(&spec(element, &[1, 8, 8, 3], Some((scale, zero_point))), kind)
+    };
+    let classify = |element, q| infer(DecoderKind::Classify, element, q);
+    let plus_minus_one = Normalization::uniform(127.5, 127.5);
+    assert_eq!(classify(ElementType::U8, (1.0 / 128.0, 128)), plus_minus_one);
+    assert_eq!(classify(ElementType::U8, (0.007_84, 127)), plus_minus_one);
+    assert_eq!(classify(ElementType::I8, (1.0 / 255.0, -128)), Normalization::uniform(0.0, 255.0));
+    assert_eq!(classify(ElementType::I8, (0.0038, -128)), Normalization::uniform(0.0, 255.0));
+    assert_eq!(classify(ElementType::I8, (1.0, -128)), Normalization::uniform(0.0, 1.0));
+    assert!((classify(ElementType::I8, (0.0187, -14)).mean[0] - 123.675).abs() < 1e-3);
+    assert_eq!(classify(ElementType::U8, (0.5, 10)), Normalization::uniform(10.0, 2.0));
+    assert_eq!(infer(DecoderKind::Ssd, ElementType::U8, (1.0 / 128.0, 128)), level_itself());
 }
 
 #[test]
 fn a_frame_of_the_wrong_length_is_bad() {
     let input = spec(ElementType::U8, &[1, 8, 8, 3], None);
-    let mut p = Preprocessor::new(&input, &Normalization::infer(&input), NormBox::FULL, Fit::Stretch)
-        .expect("a usual input");
+    let mut p =
+        Preprocessor::new(&input, &level_itself(), NormBox::FULL, Fit::Stretch).expect("a usual input");
     for size in [Size::new(64, 48), Size::default()] {
         let mut short = frame(PixelFormat::Yuyv, Size::new(64, 48));
         short.data.pop();
@@ -158,7 +167,7 @@ fn a_frame_of_the_wrong_length_is_bad() {
 fn inputs_that_are_no_picture_are_refused() {
     for shape in [&[1, 8, 8, 4][..], &[1, 8], &[2, 8, 8, 3]] {
         let input = spec(ElementType::U8, shape, None);
-        let refused = Preprocessor::new(&input, &Normalization::infer(&input), NormBox::FULL, Fit::Stretch);
+        let refused = Preprocessor::new(&input, &level_itself(), NormBox::FULL, Fit::Stretch);
         assert!(refused.expect_err("no picture").contains("shape"));
     }
 }

@@ -1,5 +1,9 @@
 //! What subscribers hear. A [`Sink`] takes [`Publication`]s from any thread and never blocks.
 
+pub mod json;
+
+pub use json::label_of;
+
 use crate::config::Camera;
 use crate::decode::{Class, Detection};
 use crate::frame::{Size, Timestamp};

@@ -1,6 +1,8 @@
 //! Where frames come from. A [`SourceOpener`] is the seam: it can be opened again and again, so that
 //! loss and return of a camera can be tested with a scripted one.
 
+pub mod still;
+
 use crate::frame::Frame;
 use crate::shutdown::Shutdown;
 use std::time::Duration;

@@ -1,0 +1,125 @@
+//! The commands. Data goes to stdout, everything else to stderr; the exit code says how it went.
+#![expect(clippy::print_stderr, reason = "what a command has to say")]
+
+mod detect;
+mod draw;
+mod isolate;
+
+use crate::infer::{Runtime, find, version_of};
+use crate::model::{Manifest, ModelFiles};
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0
+    Fine,
+    /// 1: a failure while running.
+    Failure,
+    /// 2: wrong usage.
+    Usage,
+    /// 78: wrong config (`EX_CONFIG` of `sysexits.h`).
+    Config,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Fine => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 2,
+            Exit::Config => 78,
+        })
+    }
+}
+
+#[derive(Debug, Parser)]
+#[command(name = "edgecam", about, disable_version_flag = true, arg_required_else_help = true)]
+struct Cli {
+    /// Print the versions of edgecam and of the inference runtime
+    #[arg(short = 'V', long)]
+    version: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a model on pictures
+    Detect(detect::Detect),
+    /// Load a model and run it once
+    #[command(hide = true)]
+    TryModel(isolate::TryModel),
+}
+
+/// A model, as commands take it.
+#[derive(Args, Clone, Debug)]
+struct ModelArgs {
+    /// The .tflite file
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// The label file [default: NAME.txt or labels.txt beside the model]
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Threads of the runtime
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: u16,
+}
+
+impl ModelArgs {
+    fn files(&self) -> ModelFiles {
+        ModelFiles {
+            path: self.model.clone(),
+            labels: self.labels.clone(),
+            manifest: Manifest::default(),
+            threads: usize::from(self.threads),
+        }
+    }
+}
+
+/// Runs the program with its arguments, the program's name first.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => {
+            let _ = e.print();
+            return if e.use_stderr() { Exit::Usage } else { Exit::Fine };
+        }
+    };
+    if cli.version {
+        return say_version();
+    }
+    let result = match cli.command {
+        Some(Command::Detect(detect)) => detect.run(&mut io::stdout().lock()),
+        Some(Command::TryModel(try_model)) => try_model.run(),
+        None => Ok(Exit::Usage),
+    };
+    result.unwrap_or_else(|e| {
+        if e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+            return Exit::Fine;
+        }
+        eprintln!("edgecam: {e:#}");
+        Exit::Failure
+    })
+}
+
+fn say_version() -> Exit {
+    let runtime = match find(None) {
+        Ok(path) => format!("LiteRT {} ({})", version_of(&path), path.display()),
+        Err(e) => e.to_string(),
+    };
+    let text = format!("edgecam {}\n{runtime}\n", env!("CARGO_PKG_VERSION"));
+    match io::Write::write_all(&mut io::stdout().lock(), text.as_bytes()) {
+        Ok(()) => Exit::Fine,
+        Err(_) => Exit::Failure,
+    }
+}
+
+/// The runtime library, by `EDGECAM_LITERT` or from where it is installed.
+fn runtime() -> anyhow::Result<std::sync::Arc<Runtime>> {
+    Ok(Runtime::load(None)?)
+}

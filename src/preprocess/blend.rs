@@ -1,0 +1,209 @@
+//! Resampling of Y, U, V and grey pictures in 8.8 fixed point.
+//!
+//! An output row is made at once: source rows are blended (every byte of a plane alike, which is SIMD
+//! whatever the packing), then each component is resampled along the row, then colour is converted.
+
+use super::color;
+use super::picture::{Colors, Component, Picture, Plane};
+use super::resample::{Rows, Window, windows};
+use crate::frame::Size;
+use crate::geometry::NormBox;
+
+/// Weights down a column sum to 2^8, so that a blended byte times its weights fits 16 bits.
+const VERTICAL_BITS: u32 = 8;
+/// Weights along a row sum to 2^14.
+const HORIZONTAL_BITS: u32 = 14;
+
+/// For each output, which inputs make it and by how much.
+#[derive(Debug)]
+struct Axis {
+    /// First input of each output.
+    first: Vec<usize>,
+    /// Inputs of every output, the same number for all.
+    taps: usize,
+    /// `taps` weights for each output.
+    weights: Vec<u16>,
+}
+
+impl Axis {
+    /// `outputs` samples from `start..end` of `inputs`, weights in units of 2^-`bits`.
+    fn new(inputs: usize, start: f64, end: f64, outputs: usize, bits: u32, chroma: bool) -> Self {
+        let windows: Vec<Window> = windows(inputs, start, end, outputs, chroma).collect();
+        let taps = windows.iter().map(|w| w.weights.len()).max().unwrap_or(1);
+        let mut axis = Self { first: Vec::with_capacity(outputs), taps, weights: vec![0; outputs * taps] };
+        for (window, weights) in windows.iter().zip(axis.weights.chunks_exact_mut(taps)) {
+            // Weights of 0 fill up windows at the edges.
+            let first = window.first.min(inputs - taps);
+            axis.first.push(first);
+            round_to_sum(&window.weights, 1 << bits, &mut weights[window.first - first..]);
+        }
+        axis
+    }
+
+    fn output(&self, i: usize) -> (usize, &[u16]) {
+        (self.first[i], &self.weights[i * self.taps..][..self.taps])
+    }
+}
+
+/// Scales `exact`, whose sum is 1, to the integer sum `total`; the errors of rounding are carried on, so none is lost.
+fn round_to_sum(exact: &[f64], total: u32, weights: &mut [u16]) {
+    let (mut so_far, mut given) = (0.0, 0_i64);
+    for (weight, &e) in weights.iter_mut().zip(exact) {
+        so_far += e;
+        let upto = (so_far * f64::from(total)).round() as i64;
+        *weight = (upto - given) as u16;
+        given = upto;
+    }
+}
+
+/// The way from a picture's geometry to a target size.
+#[derive(Debug)]
+pub struct Blender {
+    width: usize,
+    /// By plane; absent where the picture has none.
+    vertical: [Option<Axis>; 3],
+    /// By component.
+    horizontal: [Option<Axis>; 3],
+    /// By plane: the bytes of a row that the region needs.
+    span: [(usize, usize); 3],
+}
+
+impl Blender {
+    /// From `region` of pictures like `picture` to `target`.
+    pub fn new(picture: &Picture<'_>, region: NormBox, target: Size) -> Self {
+        let (x0, x1) = (f64::from(region.x_min), f64::from(region.x_max));
+        let (y0, y1) = (f64::from(region.y_min), f64::from(region.y_max));
+        let vertical = picture.planes.map(|plane| {
+            let (h, e) = (plane.height, f64::from(plane.extent));
+            (h > 0).then(|| {
+                Axis::new(
+                    h,
+                    y0 * e,
+                    y1 * e,
+                    target.height as usize,
+                    VERTICAL_BITS,
+                    plane.extent < picture.planes[0].extent,
+                )
+            })
+        });
+        let horizontal = picture.components.map(|c| {
+            let e = f64::from(c.extent);
+            (c.width > 0).then(|| {
+                Axis::new(
+                    c.width,
+                    x0 * e,
+                    x1 * e,
+                    target.width as usize,
+                    HORIZONTAL_BITS,
+                    c.extent < picture.components[0].extent,
+                )
+            })
+        });
+        let mut span = [(usize::MAX, 0); 3];
+        for (c, axis) in picture.components.iter().zip(&horizontal) {
+            let Some(axis) = axis else { continue };
+            let first = axis.first.iter().min().copied().unwrap_or(0);
+            let last = axis.first.iter().max().copied().unwrap_or(0) + axis.taps - 1;
+            let (from, to) = span[c.plane];
+            span[c.plane] = (from.min(c.offset + c.step * first), to.max(c.offset + c.step * last + 1));
+        }
+        Self { width: target.width as usize, vertical, horizontal, span }
+    }
+
+    /// Output row `y` as R, G and B.
+    pub fn row(&self, picture: &Picture<'_>, y: usize, rows: &mut Rows) {
+        let Rows { blended, components, rgb, .. } = rows;
+        for (index, plane) in picture.planes.iter().enumerate() {
+            let Some(axis) = &self.vertical[index] else { continue };
+            let span = self.span[index];
+            blended.resize(blended.len().max(plane.stride), 0);
+            blend(plane, axis.output(y), span, &mut blended[span.0..span.1]);
+            for (out, (component, axis)) in
+                components.iter_mut().zip(picture.components.iter().zip(&self.horizontal))
+            {
+                if let Some(axis) = axis.as_ref().filter(|_| component.plane == index) {
+                    out.resize(self.width, 0);
+                    along(blended, *component, axis, out);
+                }
+            }
+        }
+        let [a, b, c] = components;
+        let [red, green, blue] = rgb;
+        match picture.colors {
+            Colors::Yuv(space) => color::yuv_to_rgb(space, [a, b, c], [red, green, blue]),
+            Colors::Gray | Colors::Rgb => {
+                color::to_levels(a, red);
+                green.copy_from_slice(red);
+                blue.copy_from_slice(red);
+            }
+        }
+    }
+}
+
+/// Blends source rows into one of 8.8 fixed point, bytes `span` of the plane.
+fn blend(plane: &Plane<'_>, (first, weights): (usize, &[u16]), span: (usize, usize), out: &mut [u16]) {
+    let row = |tap: usize| {
+        let start = (first + tap) * plane.stride;
+        &plane.data[start + span.0..start + span.1]
+    };
+    let mut taps = weights.iter().enumerate().filter(|&(_, &weight)| weight > 0);
+    if let Some((tap, &weight)) = taps.next() {
+        for (out, &byte) in out.iter_mut().zip(row(tap)) {
+            *out = u16::from(byte) * weight;
+        }
+    }
+    for (tap, &weight) in taps {
+        for (out, &byte) in out.iter_mut().zip(row(tap)) {
+            *out += u16::from(byte) * weight;
+        }
+    }
+}
+
+/// Resamples one component along a blended row.
+fn along(blended: &[u16], component: Component, axis: &Axis, out: &mut [u16]) {
+    match component.step {
+        1 => along_step::<1>(blended, component.offset, axis, out),
+        2 => along_step::<2>(blended, component.offset, axis, out),
+        3 => along_step::<3>(blended, component.offset, axis, out),
+        _ => along_step::<4>(blended, component.offset, axis, out),
+    }
+}
+
+fn along_step<const STEP: usize>(blended: &[u16], offset: usize, axis: &Axis, out: &mut [u16]) {
+    match axis.taps {
+        2 => along_taps::<STEP, 2>(blended, offset, axis, out),
+        3 => along_taps::<STEP, 3>(blended, offset, axis, out),
+        4 => along_taps::<STEP, 4>(blended, offset, axis, out),
+        5 => along_taps::<STEP, 5>(blended, offset, axis, out),
+        taps => {
+            for ((out, &first), weights) in
+                out.iter_mut().zip(&axis.first).zip(axis.weights.chunks_exact(taps))
+            {
+                let samples = blended[offset + STEP * first..].iter().step_by(STEP);
+                *out = fixed(samples.zip(weights).map(|(&s, &w)| u32::from(s) * u32::from(w)).sum());
+            }
+        }
+    }
+}
+
+fn along_taps<const STEP: usize, const TAPS: usize>(
+    blended: &[u16],
+    offset: usize,
+    axis: &Axis,
+    out: &mut [u16],
+) {
+    let weights = axis.weights.as_chunks::<TAPS>().0;
+    for ((out, &first), weights) in out.iter_mut().zip(&axis.first).zip(weights) {
+        let samples = &blended[offset + STEP * first..][..=STEP * (TAPS - 1)];
+        let mut sum = 0;
+        for tap in 0..TAPS {
+            sum += u32::from(samples[STEP * tap]) * u32::from(weights[tap]);
+        }
+        *out = fixed(sum);
+    }
+}
+
+/// 8.8 fixed point again.
+fn fixed(sum: u32) -> u16 {
+    ((sum + (1 << (HORIZONTAL_BITS - 1))) >> HORIZONTAL_BITS) as u16
+}
