@@ -25,7 +25,10 @@ pub mod pipeline;
 pub mod publish;
 
 pub mod config;
+pub mod control;
 pub mod shutdown;
+pub mod systemd;
+pub mod telemetry;
 pub mod vitals;
 
 pub mod cli;

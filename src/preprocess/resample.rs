@@ -36,7 +36,9 @@ pub(super) fn windows(
         let weight = |x: usize| (1.0 - ((x as f64 - center + 0.5) * (1.0 / support)).abs()).max(0.0);
         let mut weights: Vec<f64> = (first..last).map(weight).collect();
         let sum: f64 = weights.iter().sum();
-        weights.iter_mut().for_each(|w| *w /= sum);
+        for weight in &mut weights {
+            *weight /= sum;
+        }
         Window { first, weights }
     })
 }
@@ -57,7 +59,7 @@ pub enum Resampler {
     /// RGB: equal to Pillow.
     Rgb(Pillow),
     /// Y, U and V, or grey: fast.
-    Planes(Blender),
+    Planes(Box<Blender>),
 }
 
 impl Resampler {
@@ -68,7 +70,7 @@ impl Resampler {
                 let size = Size::new(picture.components[0].width as u32, picture.planes[0].height as u32);
                 Self::Rgb(Pillow::new(size, region, target))
             }
-            Colors::Yuv(_) | Colors::Gray => Self::Planes(Blender::new(picture, region, target)),
+            Colors::Yuv(_) | Colors::Gray => Self::Planes(Box::new(Blender::new(picture, region, target))),
         }
     }
 

@@ -1,4 +1,7 @@
 //! The integration tests, one binary.
+#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod control;
 mod detect;
 mod support;
+mod unit;
