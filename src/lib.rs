@@ -31,4 +31,5 @@ pub mod systemd;
 pub mod telemetry;
 pub mod vitals;
 
+pub mod allocations;
 pub mod cli;

@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: edgecam::allocations::Counting = edgecam::allocations::Counting;
+
 fn main() -> ExitCode {
     edgecam::cli::main(std::env::args_os()).into()
 }

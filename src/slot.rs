@@ -4,7 +4,7 @@
 
 use crate::frame::Frame;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// One place a camera, each holding at most one fresh frame.
@@ -126,6 +126,40 @@ impl Slots {
 
     fn lock(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A camera's way to whichever engine takes its frames now: a reload connects it to another without
+/// the camera noticing.
+#[derive(Debug)]
+pub struct Outlet(Mutex<(Arc<Slots>, usize)>);
+
+impl Outlet {
+    /// Leads to place `camera` of `slots`.
+    #[must_use]
+    pub const fn new(slots: Arc<Slots>, camera: usize) -> Self {
+        Self(Mutex::new((slots, camera)))
+    }
+
+    /// Leads to place `camera` of `slots` from now on.
+    pub fn connect(&self, slots: Arc<Slots>, camera: usize) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (slots, camera);
+    }
+
+    /// Hands `frame` over, as [`Slots::put`].
+    pub fn put(&self, frame: &mut Frame) {
+        let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.0.put(guard.1, frame);
+    }
+
+    /// Waits for the place to be empty, as [`Slots::wait_empty`].
+    #[must_use]
+    pub fn wait_empty(&self, timeout: Duration) -> bool {
+        let (slots, camera) = {
+            let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            (Arc::clone(&guard.0), guard.1)
+        };
+        slots.wait_empty(camera, timeout)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands. Data goes to stdout, everything else to stderr; the exit code says how it went.
 #![expect(clippy::print_stderr, reason = "what a command has to say")]
 
+mod bench;
 mod detect;
 mod draw;
 mod isolate;
@@ -51,6 +52,8 @@ struct Cli {
 enum Command {
     /// Run a model on pictures
     Detect(detect::Detect),
+    /// Measure what a frame costs, beside the bare runtime
+    Bench(bench::Bench),
     /// Load a model and run it once
     #[command(hide = true)]
     TryModel(isolate::TryModel),
@@ -95,6 +98,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
     }
     let result = match cli.command {
         Some(Command::Detect(detect)) => detect.run(&mut io::stdout().lock()),
+        Some(Command::Bench(bench)) => bench.run(&mut io::stdout().lock()),
         Some(Command::TryModel(try_model)) => try_model.run(),
         None => Ok(Exit::Usage),
     };

@@ -3,6 +3,10 @@
 //! No locks, no logging, no sleeping, no wall clock: time arrives on the frame, and a [`Stopwatch`]
 //! takes the latencies.
 
+mod run;
+
+pub use run::{Job, Spare, infer_frames, prepare_frames};
+
 use crate::decode::{Answer, Decoder};
 use crate::frame::{Frame, Size};
 use crate::geometry::{NormBox, Placement};
