@@ -15,6 +15,8 @@ pub struct LineLog {
     camera: String,
     program: String,
     line: Vec<u8>,
+    /// A carriage return came last.
+    returned: bool,
     last: String,
     window: Option<Instant>,
     logged: u32,
@@ -28,6 +30,7 @@ impl LineLog {
             camera: camera.to_owned(),
             program: program.rsplit('/').next().unwrap_or(program).to_owned(),
             line: Vec::new(),
+            returned: false,
             last: String::new(),
             window: None,
             logged: 0,
@@ -35,11 +38,17 @@ impl LineLog {
         }
     }
 
-    /// Takes what was said. A carriage return ends a line too: progress displays use it.
+    /// Takes what was said. What a carriage return overwrites is a progress display: it goes to the log at
+    /// level debug only.
     pub fn push(&mut self, bytes: &[u8]) {
         for &byte in bytes {
+            if std::mem::take(&mut self.returned) && byte != b'\n' {
+                log::debug!(camera = self.camera.as_str(); "{}: {}", self.program, readable(&self.line));
+                self.line.clear();
+            }
             match byte {
-                b'\n' | b'\r' => self.end_line(),
+                b'\n' => self.end_line(),
+                b'\r' => self.returned = true,
                 _ if self.line.len() < LONGEST => self.line.push(byte),
                 _ => {}
             }
@@ -58,8 +67,7 @@ impl LineLog {
     }
 
     fn end_line(&mut self) {
-        let text = String::from_utf8_lossy(&self.line);
-        let text = text.trim().replace(|c: char| c.is_control(), " ");
+        let text = readable(&self.line);
         self.line.clear();
         if text.is_empty() {
             return;
@@ -85,6 +93,10 @@ impl LineLog {
     }
 }
 
+fn readable(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).trim().replace(|c: char| c.is_control(), " ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,7 +106,7 @@ mod tests {
         let mut log = LineLog::new("porch", "/usr/bin/ffmpeg");
         assert_eq!(log.program, "ffmpeg");
         for i in 0..50 {
-            log.push(format!("progress {i}\r").as_bytes());
+            log.push(format!("line {i}\r\n").as_bytes());
         }
         assert_eq!((log.logged, log.left_out), (20, 30));
         log.push(b"one\ntwo \xFF\x1b[0m\n\n\r\nthr");
@@ -102,6 +114,10 @@ mod tests {
         assert_eq!(log.last(), "two \u{FFFD} [0m");
         log.finish();
         assert_eq!((log.last(), log.left_out), ("three", 0));
+        log.push(b"frame=1\rframe=2\rframe=3\rfailed\r");
+        assert_eq!((log.last(), log.logged), ("three", 20));
+        log.push(b"\n");
+        assert_eq!(log.last(), "failed");
         log.push(&[b'x'; 5000]);
         log.finish();
         assert_eq!(log.last().len(), LONGEST);
