@@ -144,6 +144,7 @@ pub fn reason(e: &io::Error, path: &Path) -> String {
         Some(Errno::NODEV | Errno::NXIO) => "the device is gone".to_owned(),
         Some(Errno::ACCESS | Errno::PERM) => "permission denied; is the user in group video?".to_owned(),
         Some(Errno::BUSY) => busy::describe(path),
+        Some(Errno::NOSPC) => "no USB bandwidth left; use mjpeg, a smaller size, or another port".to_owned(),
         Some(Errno::ISDIR) => "not a capture device".to_owned(),
         _ => e.to_string(),
     }
