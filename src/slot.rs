@@ -118,6 +118,12 @@ impl Slots {
         self.filled.notify_all();
     }
 
+    /// Whether [`Slots::close`] was called.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Frames of `camera` that were overwritten before anyone took them.
     #[must_use]
     pub fn dropped(&self, camera: usize) -> u64 {

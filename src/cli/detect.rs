@@ -3,13 +3,13 @@
 use super::isolate::try_model;
 use super::{Exit, ModelArgs, draw, runtime};
 use crate::decode::Answer;
-use crate::frame::{Frame, Size};
+use crate::frame::{Frame, Size, Timestamp};
 use crate::geometry::NormBox;
 use crate::model::Model;
 use crate::pipeline::{Latencies, Line, Stopwatch, step};
 use crate::publish::json::{LatencyMs, SeenClass, SeenObject, classes, objects};
 use crate::publish::label_of;
-use crate::source::still;
+use crate::source::files;
 use anyhow::{Context, anyhow};
 use clap::Args;
 use serde::Serialize;
@@ -124,7 +124,8 @@ fn look(
     frame: &mut Frame,
     answer: &mut Answer,
 ) -> anyhow::Result<(Size, Latencies)> {
-    still::read(image, frame).map_err(|e| anyhow!(e))?;
+    files::read(image, frame).map_err(|e| anyhow!("read picture {}: {e}", image.display()))?;
+    frame.captured = Timestamp::now();
     let mut watch = Stopwatch::start(frame);
     let prepared =
         step(line, frame, answer, &mut watch).with_context(|| format!("read picture {}", image.display()))?;

@@ -3,5 +3,6 @@
 
 mod control;
 mod detect;
+mod source;
 mod support;
 mod unit;

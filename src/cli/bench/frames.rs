@@ -2,7 +2,7 @@
 
 use super::Form;
 use crate::frame::{ColorSpace, Frame, PixelFormat, Size};
-use crate::source::still;
+use crate::source::files;
 use anyhow::{Context, anyhow, bail};
 use std::path::Path;
 
@@ -30,10 +30,8 @@ fn is_picture(path: &Path) -> bool {
 
 fn frame(path: &Path, form: Form) -> anyhow::Result<Frame> {
     let mut frame = Frame::empty();
-    still::read(path, &mut frame).map_err(|e| anyhow!(e))?;
+    files::read(path, &mut frame).map_err(|e| anyhow!("read picture {}: {e}", path.display()))?;
     if form == Form::Mjpeg && frame.format == PixelFormat::Mjpeg {
-        let (width, height) = image::image_dimensions(path)?;
-        frame.size = Size::new(width, height);
         return Ok(frame);
     }
     let picture = image::ImageReader::open(path)?.with_guessed_format()?.decode()?.into_rgb8();
