@@ -33,3 +33,4 @@ pub mod vitals;
 
 pub mod allocations;
 pub mod cli;
+pub mod daemon;

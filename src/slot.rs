@@ -161,11 +161,26 @@ impl Outlet {
     /// Waits for the place to be empty, as [`Slots::wait_empty`].
     #[must_use]
     pub fn wait_empty(&self, timeout: Duration) -> bool {
-        let (slots, camera) = {
-            let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            (Arc::clone(&guard.0), guard.1)
-        };
+        let (slots, camera) = self.current();
         slots.wait_empty(camera, timeout)
+    }
+
+    /// Whether the engine it leads to takes no more frames.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.current().0.is_closed()
+    }
+
+    /// Frames overwritten at the place it leads to.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        let (slots, camera) = self.current();
+        slots.dropped(camera)
+    }
+
+    fn current(&self) -> (Arc<Slots>, usize) {
+        let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (Arc::clone(&guard.0), guard.1)
     }
 }
 

@@ -112,14 +112,14 @@ impl Bench {
         let frames = frames::load(&self.images, self.form)?;
         let load = || -> anyhow::Result<Model> {
             let mut model = Model::load(&runtime, &files)?;
-            model.fit = self.fit.unwrap_or(model.fit);
+            model.info.fit = self.fit.unwrap_or(model.info.fit);
             Ok(model)
         };
         let mut line = Line::new(load()?, NormBox::FULL, 0.5, None).map_err(|e| anyhow!(e))?;
         let mut other = load()?;
-        let preprocessor = Preprocessor::new(&other.input, &other.normalization, NormBox::FULL, other.fit);
+        let preprocessor = Preprocessor::of(&other.info, NormBox::FULL);
         let mut preprocessor = [preprocessor.map_err(|e| anyhow!(e))?];
-        let filter = [Filter::new(&other, 0.5, None).map_err(|e| anyhow!(e))?];
+        let filter = [Filter::new(&other.info, 0.5, None).map_err(|e| anyhow!(e))?];
         let n = self.frames as usize;
         let mut samples = Samples::with_capacity(n * ROUNDS);
         for round in 0..=ROUNDS {

@@ -59,7 +59,7 @@ impl Detect {
         let files = self.model.files();
         try_model(&files, None)?;
         let model = Model::load(&runtime()?, &files)?;
-        let labels = model.labels.clone();
+        let labels = model.info.labels.clone();
         let mut line = Line::new(model, NormBox::FULL, self.threshold, None).map_err(|e| anyhow!(e))?;
         if let Some(dir) = &self.out {
             std::fs::create_dir_all(dir).with_context(|| format!("create folder {}", dir.display()))?;

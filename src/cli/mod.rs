@@ -2,9 +2,11 @@
 #![expect(clippy::print_stderr, reason = "what a command has to say")]
 
 mod bench;
+mod cameras;
 mod detect;
 mod draw;
 mod isolate;
+mod run;
 
 use crate::infer::{Runtime, find, version_of};
 use crate::model::{Manifest, ModelFiles};
@@ -50,6 +52,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Watch the cameras of a config and publish what is seen
+    Run(run::Run),
+    /// Check a config without touching hardware
+    Check(run::Check),
+    /// Have the running daemon read its config again
+    Reload,
+    /// List the cameras of this machine with their modes
+    Cameras(cameras::Cameras),
     /// Run a model on pictures
     Detect(detect::Detect),
     /// Measure what a frame costs, beside the bare runtime
@@ -97,6 +107,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         return say_version();
     }
     let result = match cli.command {
+        Some(Command::Run(run)) => Ok(run.run()),
+        Some(Command::Check(check)) => check.run(&mut io::stdout().lock()),
+        Some(Command::Reload) => run::reload(&mut io::stdout().lock()),
+        Some(Command::Cameras(cameras)) => cameras.run(&mut io::stdout().lock()),
         Some(Command::Detect(detect)) => detect.run(&mut io::stdout().lock()),
         Some(Command::Bench(bench)) => bench.run(&mut io::stdout().lock()),
         Some(Command::TryModel(try_model)) => try_model.run(),

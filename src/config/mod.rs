@@ -1,10 +1,19 @@
 //! The config, validated: every value is in range, every reference resolved, every default filled in.
-//! [`file`] is what the user wrote, [`validate`] the way from there to here.
+//! `file` is what the user wrote, `validate` the way from there to here.
+
+mod file;
+mod lenient;
+mod problem;
+mod source;
+mod validate;
+mod value;
+
+pub use problem::Problems;
 
 use crate::frame::{PixelFormat, Size};
 use crate::geometry::NormBox;
 use crate::model::Manifest;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A whole, valid config.
@@ -20,6 +29,45 @@ pub struct Config {
     pub models: Vec<Model>,
     /// At least one, names unique.
     pub cameras: Vec<Camera>,
+}
+
+/// Larger files are no config.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Reads and validates the config file `path`. Paths in it are relative to its folder.
+pub fn load(path: &Path) -> Result<Config, Problems> {
+    let whole = |text: String| Problems::of_file(path, &text);
+    let meta = std::fs::metadata(path).map_err(|e| whole(format!("read the config: {e}")))?;
+    if !meta.is_file() {
+        return Err(whole("read the config: it is not a file".to_owned()));
+    }
+    if meta.len() > MAX_BYTES {
+        return Err(whole(format!("read the config: {} bytes are too many for one", meta.len())));
+    }
+    let bytes = std::fs::read(path).map_err(|e| whole(format!("read the config: {e}")))?;
+    let text = String::from_utf8(bytes).map_err(|e| {
+        whole(format!("read the config: byte {} is not UTF-8", e.utf8_error().valid_up_to() + 1))
+    })?;
+    parse(&text, path)
+}
+
+/// Validates the text of a config whose file is `path`.
+pub fn parse(text: &str, path: &Path) -> Result<Config, Problems> {
+    let mut problems = problem::Collector::default();
+    let read = lenient::read::<file::File>(text, &mut problems);
+    let config = read.and_then(|(file, taken_out)| {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut checker = validate::Checker { folder, taken_out: &taken_out, problems: &mut problems };
+        validate::config(&file, &mut checker)
+    });
+    problems.finish(path, text, config)
+}
+
+/// The keys that differ and take effect after a restart only.
+#[must_use]
+pub fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
+    let library = (old.runtime_library != new.runtime_library).then(|| "runtime.library".to_owned());
+    library.into_iter().collect()
 }
 
 /// How to reach the broker.
@@ -41,6 +89,18 @@ pub struct Mqtt {
     pub password_file: Option<PathBuf>,
     /// Interval of pings.
     pub keep_alive: Duration,
+}
+
+impl Mqtt {
+    /// Reads the password. A missing credential is an empty file, and no password.
+    pub fn password(&self) -> Result<Option<String>, String> {
+        let Some(path) = &self.password_file else { return Ok(None) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| format!("read password file {}: {e}", path.display()))?;
+        let password = text.strip_suffix('\n').unwrap_or(&text);
+        let password = password.strip_suffix('\r').unwrap_or(password);
+        Ok((!password.is_empty()).then(|| password.to_owned()))
+    }
 }
 
 /// Files of a TLS connection, all PEM.

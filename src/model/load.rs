@@ -30,6 +30,13 @@ pub struct ModelFiles {
 pub struct Model {
     /// Runs it.
     pub engine: Box<dyn Engine>,
+    /// What it takes and gives.
+    pub info: ModelInfo,
+}
+
+/// All of a model but the engine that runs it.
+#[derive(Clone, Debug)]
+pub struct ModelInfo {
     /// Its input.
     pub input: TensorSpec,
     /// Reads its outputs.
@@ -44,10 +51,7 @@ pub struct Model {
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Model")
-            .field("input", &self.input)
-            .field("decoder", &self.decoder)
-            .finish_non_exhaustive()
+        f.debug_struct("Model").field("info", &self.info).finish_non_exhaustive()
     }
 }
 
@@ -75,17 +79,17 @@ impl Model {
         let decoder = Decoder::new(&loaded.outputs, manifest.decoder).map_err(refuse)?;
         let inferred = Normalization::infer(&loaded.input, decoder.kind());
         let labels = labels(files, &decoder)?;
-        Ok(Self {
+        let info = ModelInfo {
             normalization: Normalization {
                 mean: manifest.mean.unwrap_or(inferred.mean),
                 std: manifest.std.unwrap_or(inferred.std),
             },
             fit: manifest.fit.unwrap_or(default_fit(decoder.kind())),
-            engine: loaded.engine,
             input: loaded.input,
             decoder,
             labels,
-        })
+        };
+        Ok(Self { engine: loaded.engine, info })
     }
 }
 

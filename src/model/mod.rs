@@ -7,6 +7,6 @@ mod manifest;
 mod verify;
 
 pub use labels::Labels;
-pub use load::{Model, ModelError, ModelFiles};
+pub use load::{Model, ModelError, ModelFiles, ModelInfo};
 pub use manifest::{DecoderKind, Manifest};
 pub use verify::{Facts, verify};

@@ -11,7 +11,7 @@ use crate::decode::{Answer, Decoder};
 use crate::frame::{Frame, Size};
 use crate::geometry::{NormBox, Placement};
 use crate::infer::{Engine, InferError, InputMemory};
-use crate::model::Model;
+use crate::model::{Model, ModelInfo};
 use crate::preprocess::{PreprocessError, Preprocessor};
 use std::time::{Duration, Instant};
 
@@ -75,12 +75,18 @@ pub struct Filter {
 impl Filter {
     /// Detections of at least `threshold` whose label is in `labels` (absent: all). The error names a
     /// label the model doesn't know.
-    pub fn new(model: &Model, threshold: f32, labels: Option<&[String]>) -> Result<Self, String> {
+    pub fn new(model: &ModelInfo, threshold: f32, labels: Option<&[String]>) -> Result<Self, String> {
         if let Some(unknown) = labels.into_iter().flatten().find(|&label| !model.labels.contains(label)) {
             return Err(format!("the model has no label {unknown}"));
         }
         let reported = labels.map(|wanted| model.labels.iter().map(|label| wanted.contains(label)).collect());
         Ok(Self { threshold, reported })
+    }
+
+    /// The least score.
+    #[must_use]
+    pub const fn threshold(&self) -> f32 {
+        self.threshold
     }
 }
 
@@ -164,8 +170,8 @@ impl Line {
         threshold: f32,
         labels: Option<&[String]>,
     ) -> Result<Self, String> {
-        let preprocessor = Preprocessor::new(&model.input, &model.normalization, region, model.fit)?;
-        let filter = Filter::new(&model, threshold, labels)?;
+        let preprocessor = Preprocessor::of(&model.info, region)?;
+        let filter = Filter::new(&model.info, threshold, labels)?;
         let input = model.engine.new_input().map_err(|e| e.to_string())?;
         Ok(Self { preprocessor, model, filter, input })
     }
@@ -181,6 +187,6 @@ pub fn step(
     let Line { preprocessor, model, filter, input } = line;
     let prepared = prepare(preprocessor, frame, input.bytes_mut(), watch)?;
     infer(model.engine.as_mut(), input.as_mut(), watch)?;
-    finish(filter, &model.decoder, model.engine.as_ref(), &prepared, answer, watch);
+    finish(filter, &model.info.decoder, model.engine.as_ref(), &prepared, answer, watch);
     Ok(prepared)
 }

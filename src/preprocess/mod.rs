@@ -20,6 +20,7 @@ pub use tensor::{InputLayout, Normalization};
 use crate::frame::{Frame, PixelFormat, Size};
 use crate::geometry::{Fit, NormBox, Placement};
 use crate::infer::TensorSpec;
+use crate::model::ModelInfo;
 use resample::{Resampler, Rows};
 use tensor::TensorWriter;
 
@@ -76,6 +77,11 @@ impl Preprocessor {
     ) -> Result<Self, String> {
         let writer = TensorWriter::new(spec, normalization)?;
         Ok(Self { writer, region, fit, jpeg: JpegDecoder::new()?, plan: None, rows: Rows::default() })
+    }
+
+    /// For a model that is shown `region` of the frame.
+    pub fn of(model: &ModelInfo, region: NormBox) -> Result<Self, String> {
+        Self::new(&model.input, &model.normalization, region, model.fit)
     }
 
     /// Writes `frame` into `input`, the bytes of the whole tensor, padding included. Returns the frame's

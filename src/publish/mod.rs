@@ -1,6 +1,11 @@
 //! What subscribers hear. A [`Sink`] takes [`Publication`]s from any thread and never blocks.
 
 pub mod json;
+pub mod message;
+pub mod mqtt;
+pub mod state;
+pub mod terminal;
+mod tls;
 
 pub use json::label_of;
 
@@ -45,6 +50,8 @@ pub struct Observation<'a> {
     pub captured: Timestamp,
     /// The frame's size in pixels.
     pub size: Size,
+    /// The least score the camera reports.
+    pub threshold: f32,
     /// How long each stage took.
     pub latencies: Latencies,
     /// What a detector found, best first.

@@ -9,7 +9,7 @@ use crate::config::{self, Source};
 use crate::frame::Frame;
 use crate::publish::CameraStatus;
 use crate::shutdown::Shutdown;
-use crate::slot::Slots;
+use crate::slot::Outlet;
 use crate::vitals::Pulse;
 pub use back_off::BackOff;
 use std::cell::Cell;
@@ -75,7 +75,7 @@ pub struct CaptureCounters {
 pub enum Outcome {
     /// The source has no more frames, and the last one was taken out of the slot.
     Ended,
-    /// Shutdown, or the slots were closed.
+    /// Shutdown, or nobody takes frames any more.
     Stopped,
 }
 
@@ -84,10 +84,8 @@ pub enum Outcome {
 pub struct Capture<'a> {
     /// Name, limits and waits.
     pub config: &'a CaptureConfig,
-    /// Where frames go, at `index`.
-    pub slots: &'a Slots,
-    /// The camera's place in `slots`.
-    pub index: usize,
+    /// Where frames go.
+    pub outlet: &'a Outlet,
     /// Counts what happens.
     pub counters: &'a CaptureCounters,
     /// Beaten at each frame, good or bad, at each end of an attempt to open, and while the slot is full.
@@ -187,14 +185,14 @@ impl Capture<'_> {
             if can_wait && self.wait_for_limit(&mut limit) {
                 return SourceError::Stopped;
             }
-            self.slots.put(self.index, &mut progress.frame);
+            self.outlet.put(&mut progress.frame);
         }
     }
 
     /// Waits until the slot is empty; false when it is time to stop.
     fn wait_for_turn(&self) -> bool {
-        while !self.slots.wait_empty(self.index, SLICE) {
-            if self.shutdown.is_triggered() || self.slots.is_closed() {
+        while !self.outlet.wait_empty(SLICE) {
+            if self.shutdown.is_triggered() || self.outlet.is_closed() {
                 return false;
             }
             self.pulse.beat();

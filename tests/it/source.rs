@@ -5,12 +5,13 @@ use edgecam::frame::{ColorSpace, Frame, PixelFormat, Size};
 use edgecam::geometry::NormBox;
 use edgecam::publish::CameraStatus;
 use edgecam::shutdown::Shutdown;
-use edgecam::slot::{Slots, Taken};
+use edgecam::slot::{Outlet, Slots, Taken};
 use edgecam::source::capture::{BackOff, Capture, CaptureConfig, CaptureCounters, Outcome};
 use edgecam::source::{FrameSource, SourceError, SourceOpener, mjpeg, opener};
 use edgecam::vitals::Vitals;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -103,7 +104,8 @@ fn run(
         fps,
         back_off: BackOff { first: Duration::from_millis(1), cap: Duration::from_millis(4) },
     };
-    let (slots, counters, shutdown) = (Slots::new(1), CaptureCounters::default(), Shutdown::new());
+    let (slots, counters, shutdown) = (Arc::new(Slots::new(1)), CaptureCounters::default(), Shutdown::new());
+    let outlet = Outlet::new(Arc::clone(&slots), 0);
     let pulse = Vitals::default().register("capture", LONG);
     let (statuses, attempts) = (Mutex::new(Vec::new()), AtomicU32::new(0));
     let mut taken = Vec::new();
@@ -111,8 +113,7 @@ fn run(
         let capture = scope.spawn(|| {
             let capture = Capture {
                 config: &config,
-                slots: &slots,
-                index: 0,
+                outlet: &outlet,
                 counters: &counters,
                 pulse: &pulse,
                 shutdown: &shutdown,

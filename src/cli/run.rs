@@ -1,0 +1,91 @@
+//! `edgecam run`, `check` and `reload`: the commands around a config.
+
+mod probe;
+
+use super::Exit;
+use crate::config::{self, Config};
+use crate::control;
+use crate::daemon::{self, DaemonError};
+use crate::shutdown::Shutdown;
+use crate::telemetry;
+use clap::Args;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Watch the cameras of a config and publish what is seen
+#[derive(Args, Debug)]
+pub(super) struct Run {
+    /// The config
+    #[arg(long, value_name = "FILE", default_value = "/etc/edgecam/edgecam.toml")]
+    config: PathBuf,
+}
+
+/// Check a config without touching hardware
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    /// The config
+    #[arg(long, value_name = "FILE", default_value = "/etc/edgecam/edgecam.toml")]
+    config: PathBuf,
+    /// Also open the cameras, load the models and connect to the broker
+    #[arg(long)]
+    probe: bool,
+}
+
+fn load(path: &Path) -> Result<Config, Vec<String>> {
+    config::load(path).map_err(|problems| problems.lines())
+}
+
+impl Run {
+    pub(super) fn run(&self) -> Exit {
+        telemetry::init();
+        let config = match load(&self.config) {
+            Ok(config) => config,
+            Err(problems) => return wrong(&problems),
+        };
+        let path = self.config.clone();
+        match daemon::run(config, Box::new(move || load(&path)), &Shutdown::new()) {
+            Ok(()) => Exit::Fine,
+            Err(DaemonError::Config(problems)) => wrong(&problems),
+            Err(e) => {
+                log::error!("{e}");
+                Exit::Failure
+            }
+        }
+    }
+}
+
+/// Tells the problems of a config to the log.
+fn wrong(problems: &[String]) -> Exit {
+    for problem in problems {
+        log::error!("{problem}");
+    }
+    Exit::Config
+}
+
+impl Check {
+    pub(super) fn run(&self, out: &mut dyn Write) -> anyhow::Result<Exit> {
+        let config = match load(&self.config) {
+            Ok(config) => config,
+            Err(problems) => {
+                for problem in &problems {
+                    eprintln!("edgecam: {problem}");
+                }
+                return Ok(Exit::Config);
+            }
+        };
+        if self.probe {
+            return probe::probe(&config, out);
+        }
+        let broker =
+            config.mqtt.as_ref().map_or("no broker".to_owned(), |m| format!("broker {}:{}", m.host, m.port));
+        let (cameras, models) = (config.cameras.len(), config.models.len());
+        writeln!(out, "{}: good: {cameras} camera(s), {models} model(s), {broker}", self.config.display())?;
+        Ok(Exit::Fine)
+    }
+}
+
+pub(super) fn reload(out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let verdict = control::request(&control::ask_path())?;
+    writeln!(out, "{verdict}")?;
+    Ok(if verdict.exit_code() == 0 { Exit::Fine } else { Exit::Config })
+}

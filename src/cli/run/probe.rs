@@ -1,0 +1,67 @@
+//! `edgecam check --probe`: what only trying shows. Each part is tried, whatever came of the others.
+
+use super::super::Exit;
+use super::super::isolate::try_model;
+use crate::config::Config;
+use crate::daemon;
+use crate::frame::Frame;
+use crate::infer::Runtime;
+use crate::model::Model;
+use crate::publish::mqtt;
+use crate::shutdown::Shutdown;
+use crate::source::{SourceError, opener};
+use std::io::Write;
+use std::time::Duration;
+
+/// For the broker's answer.
+const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Tries every model, camera and the broker of a config; a line each.
+pub fn probe(config: &Config, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Fine;
+    let mut tell = |out: &mut dyn Write, what: String, result: Result<String, String>| {
+        if result.is_err() {
+            exit = Exit::Failure;
+        }
+        let text = result.unwrap_or_else(|why| format!("failed: {why}"));
+        writeln!(out, "{what}: {text}")
+    };
+    for model in &config.models {
+        tell(out, format!("model {}", model.name), model_result(config, model))?;
+    }
+    for camera in &config.cameras {
+        tell(out, format!("camera {}", camera.name), camera_result(camera))?;
+    }
+    if let Some(broker) = &config.mqtt {
+        let result = mqtt::try_connect(broker, BROKER_TIMEOUT).map(|()| "accepts us".to_owned());
+        tell(out, format!("broker {}:{}", broker.host, broker.port), result)?;
+    }
+    Ok(exit)
+}
+
+fn model_result(config: &Config, model: &crate::config::Model) -> Result<String, String> {
+    let files = daemon::files(model);
+    let library = config.runtime_library.as_deref();
+    try_model(&files, library).map_err(|e| format!("{e:#}"))?;
+    let runtime = Runtime::load(library).map_err(|e| e.to_string())?;
+    let loaded = Model::load(&runtime, &files).map_err(|e| e.to_string())?;
+    for camera in config.cameras.iter().filter(|camera| camera.model == model.name) {
+        daemon::fit(camera, &loaded.info)?;
+    }
+    let (shape, labels) = (&loaded.info.input.shape, loaded.info.labels.len());
+    Ok(format!("runs; input {shape:?}, {:?}, {labels} labels", loaded.info.decoder.kind()))
+}
+
+/// Opens a camera and takes one good frame.
+fn camera_result(camera: &crate::config::Camera) -> Result<String, String> {
+    let mut opener = opener(camera);
+    let mut source = opener.open(&Shutdown::new()).map_err(|e| e.to_string())?;
+    let mut frame = Frame::empty();
+    loop {
+        match source.next_frame(&mut frame) {
+            Ok(()) => return Ok(format!("delivers {} {} from {}", frame.size, frame.format, opener.name())),
+            Err(SourceError::BadFrame(_)) => {}
+            Err(e) => return Err(e.to_string()),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The config as the user writes it. Everything is optional here: what must be there, and what may stand
+//! for what is left out, is for `validate` to say.
+
+use crate::geometry::Fit;
+use crate::model::DecoderKind;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use toml::Spanned;
+
+/// A value with its place in the file.
+pub type Value<T> = Option<Spanned<T>>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    pub mqtt: Option<Spanned<Mqtt>>,
+    pub stats: Option<Stats>,
+    pub runtime: Option<Runtime>,
+    #[serde(default)]
+    pub model: BTreeMap<Spanned<String>, Spanned<Model>>,
+    #[serde(default)]
+    pub camera: Vec<Spanned<Camera>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mqtt {
+    pub url: Value<String>,
+    pub prefix: Value<String>,
+    pub client_id: Value<String>,
+    pub username: Value<String>,
+    pub password_file: Value<String>,
+    pub ca_file: Value<String>,
+    pub cert_file: Value<String>,
+    pub key_file: Value<String>,
+    pub keep_alive: Value<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stats {
+    pub interval: Value<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Runtime {
+    pub library: Value<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    pub path: Value<String>,
+    pub labels: Value<String>,
+    pub threads: Value<i64>,
+    pub accelerator: Value<String>,
+    pub decoder: Option<DecoderKind>,
+    pub fit: Option<Fit>,
+    pub mean: Option<[f32; 3]>,
+    pub std: Value<[f32; 3]>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Camera {
+    pub name: Value<String>,
+    pub source: Option<Spanned<Source>>,
+    pub stall_timeout: Value<String>,
+    pub model: Value<String>,
+    pub region: Value<[f32; 4]>,
+    pub fps: Value<f64>,
+    pub threshold: Value<f64>,
+    pub labels: Value<Vec<String>>,
+}
+
+/// Exactly one of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    pub v4l2: Option<Spanned<V4l2>>,
+    pub rpicam: Option<Spanned<Rpicam>>,
+    pub command: Option<Spanned<Command>>,
+    pub files: Option<Spanned<Files>>,
+    pub test_pattern: Option<Spanned<TestPattern>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct V4l2 {
+    pub device: Value<toml::Value>,
+    pub size: Value<[i64; 2]>,
+    pub fps: Value<f64>,
+    pub format: Value<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rpicam {
+    pub camera: Value<i64>,
+    pub size: Value<[i64; 2]>,
+    pub fps: Value<f64>,
+    pub rotation: Value<i64>,
+    pub format: Value<String>,
+    pub args: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    pub argv: Value<Vec<String>>,
+    pub format: Value<String>,
+    pub size: Value<[i64; 2]>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    pub path: Value<String>,
+    pub fps: Value<f64>,
+    pub r#loop: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestPattern {
+    pub size: Value<[i64; 2]>,
+    pub fps: Value<f64>,
+    pub seed: Value<i64>,
+}

@@ -1,0 +1,265 @@
+//! From what the user wrote to a valid config. Every default is written here, once.
+
+use super::file;
+use super::lenient::{TakenOut, start};
+use super::problem::Collector;
+use super::value::{broker, default_client_id, duration, expanded, name};
+use super::{Camera, Config, Model, Mqtt, Tls};
+use crate::geometry::NormBox;
+use crate::model::Manifest;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use toml::Spanned;
+
+const DEFAULT_PREFIX: &str = "edgecam";
+const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(30);
+const DEFAULT_STATS_INTERVAL: Duration = Duration::from_secs(30);
+const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_THRESHOLD: f64 = 0.5;
+/// Three threads give nearly what four do and leave a core to the rest.
+const MOST_DEFAULT_THREADS: usize = 3;
+
+/// What every check needs.
+pub(super) struct Checker<'a> {
+    pub folder: &'a Path,
+    pub taken_out: &'a TakenOut,
+    pub problems: &'a mut Collector,
+}
+
+impl Checker<'_> {
+    /// Notes a problem of a value.
+    pub fn refuse<T>(&mut self, value: &Spanned<T>, text: impl Into<String>) {
+        self.problems.add(value.span().start, text);
+    }
+
+    /// The value, checked by `check`, or `None` after its problem was noted or when it is absent.
+    pub fn checked<T, U>(
+        &mut self,
+        key: &str,
+        value: Option<&Spanned<T>>,
+        check: impl FnOnce(&T) -> Result<U, String>,
+    ) -> Option<U> {
+        let value = value?;
+        check(value.get_ref()).map_err(|why| self.refuse(value, format!("{key}: {why}"))).ok()
+    }
+
+    /// As [`Checker::checked`], and notes its absence from the table that starts at `table`.
+    pub fn required<T, U>(
+        &mut self,
+        table: usize,
+        key: &str,
+        value: Option<&Spanned<T>>,
+        check: impl FnOnce(&T) -> Result<U, String>,
+    ) -> Option<U> {
+        if value.is_none() && !self.taken_out.contains(&(table, key.to_owned())) {
+            self.problems.add(table, format!("{key} is missing"));
+        }
+        self.checked(key, value, check)
+    }
+
+    /// A file that must exist, relative to the config's folder.
+    pub fn file(&mut self, key: &str, value: Option<&Spanned<String>>) -> Option<PathBuf> {
+        let folder = self.folder.to_owned();
+        self.checked(key, value, |text| existing(&folder, &expanded(text)?))
+    }
+
+    fn duration(
+        &mut self,
+        key: &str,
+        value: Option<&Spanned<String>>,
+        range: (Duration, Duration),
+        default: Duration,
+    ) -> Duration {
+        let within = |text: &String| {
+            let duration = duration(text)?;
+            if (range.0..=range.1).contains(&duration) {
+                return Ok(duration);
+            }
+            Err(format!("{text} is not between {:?} and {:?}", range.0, range.1))
+        };
+        self.checked(key, value, within).unwrap_or(default)
+    }
+}
+
+fn existing(folder: &Path, text: &str) -> Result<PathBuf, String> {
+    let path = folder.join(text);
+    match std::fs::metadata(&path) {
+        Ok(meta) if meta.is_file() => Ok(path),
+        Ok(_) => Err(format!("{} is not a file", path.display())),
+        Err(e) => Err(format!("{}: {e}", path.display())),
+    }
+}
+
+/// A number in a range.
+pub(super) fn within<T: PartialOrd + std::fmt::Display + Copy>(
+    low: T,
+    high: T,
+) -> impl Fn(&T) -> Result<T, String> {
+    move |&v| if v >= low && v <= high { Ok(v) } else { Err(format!("{v} is not between {low} and {high}")) }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Checks all of it; `None` with at least one problem noted.
+pub(super) fn config(file: &file::File, c: &mut Checker<'_>) -> Option<Config> {
+    let mqtt = file.mqtt.as_ref().map(|m| mqtt(m, c));
+    let stats = file.stats.as_ref().and_then(|s| s.interval.clone());
+    let stats_interval = c.duration("interval", stats.as_ref(), (SECOND, 24 * HOUR), DEFAULT_STATS_INTERVAL);
+    let library = file.runtime.as_ref().and_then(|r| r.library.clone());
+    let runtime_library = c.file("library", library.as_ref());
+    let models: Vec<Option<Model>> = file.model.iter().map(|(name, m)| model(name, m, c)).collect();
+    let mut names = HashMap::new();
+    let mut cameras = Vec::new();
+    for camera in &file.camera {
+        if let Some(name) = &camera.get_ref().name
+            && let Some(first) = names.insert(name.get_ref().clone(), name.span().start)
+        {
+            let _: usize = first;
+            c.refuse(name, format!("name: there is a camera {} already; names are unique", name.get_ref()));
+        }
+        cameras.push(self::camera(camera, file, c));
+    }
+    if cameras.is_empty() && !c.taken_out.iter().any(|(_, key)| key == "camera") {
+        c.problems.add_whole("there is no camera; add a [[camera]] with a name, a source and a model");
+    }
+    Some(Config {
+        mqtt: mqtt.map_or(Some(None), |m| m.map(Some))?,
+        stats_interval,
+        runtime_library,
+        models: models.into_iter().collect::<Option<_>>()?,
+        cameras: cameras.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+fn mqtt(table: &Spanned<file::Mqtt>, c: &mut Checker<'_>) -> Option<Mqtt> {
+    let (at, m) = (start(table), table.get_ref());
+    let url = c.required(at, "url", m.url.as_ref(), |url| broker(url));
+    let prefix = c.checked("prefix", m.prefix.as_ref(), |p| {
+        let good = !p.is_empty() && p.len() <= 128 && !p.starts_with(['/', '$']) && !p.ends_with('/');
+        if good && !p.contains(['+', '#', '\0', ' ']) {
+            Ok(p.clone())
+        } else {
+            Err(format!("{p:?} is no start of a topic"))
+        }
+    });
+    let client_id = c.checked("client_id", m.client_id.as_ref(), |id| {
+        if (1..=128).contains(&id.len()) {
+            Ok(id.clone())
+        } else {
+            Err("a client id has 1 to 128 bytes".to_owned())
+        }
+    });
+    let password_file = c.file("password_file", m.password_file.as_ref());
+    let ca_file = c.file("ca_file", m.ca_file.as_ref());
+    let (cert_file, key_file) =
+        (c.file("cert_file", m.cert_file.as_ref()), c.file("key_file", m.key_file.as_ref()));
+    if let (Some(password), None) = (&m.password_file, &m.username) {
+        c.refuse(password, "password_file: a password needs a username");
+    }
+    for (one, other, name) in
+        [(&m.cert_file, &m.key_file, "key_file"), (&m.key_file, &m.cert_file, "cert_file")]
+    {
+        if let (Some(one), None) = (one, other) {
+            c.refuse(one, format!("a certificate goes with its key: {name} is missing"));
+        }
+    }
+    let (host, port, tls) = url?;
+    if !tls {
+        for file in [&m.ca_file, &m.cert_file, &m.key_file].into_iter().flatten() {
+            c.refuse(file, "TLS files are of no use with mqtt://; write mqtts:// in the url");
+        }
+    }
+    let keep_alive = (5 * SECOND, 18 * HOUR);
+    Some(Mqtt {
+        host,
+        port,
+        tls: tls.then_some(Tls { ca_file, cert_file, key_file }),
+        prefix: prefix.unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
+        client_id: client_id.unwrap_or_else(default_client_id),
+        username: m.username.as_ref().map(|u| u.get_ref().clone()),
+        password_file,
+        keep_alive: c.duration("keep_alive", m.keep_alive.as_ref(), keep_alive, DEFAULT_KEEP_ALIVE),
+    })
+}
+
+fn model(name: &Spanned<String>, table: &Spanned<file::Model>, c: &mut Checker<'_>) -> Option<Model> {
+    let (at, m) = (start(table), table.get_ref());
+    if m.path.is_none() && !c.taken_out.contains(&(at, "path".to_owned())) {
+        c.refuse(name, format!("model {}: path is missing", name.get_ref()));
+    }
+    let path = c.file("path", m.path.as_ref());
+    let labels = c.file("labels", m.labels.as_ref());
+    let threads = c.checked("threads", m.threads.as_ref(), within(1, 64));
+    c.checked("accelerator", m.accelerator.as_ref(), |a| {
+        if a == "cpu" {
+            Ok(())
+        } else {
+            Err(format!("{a:?} is not supported; this edgecam runs models on the cpu"))
+        }
+    });
+    c.checked(
+        "std",
+        m.std.as_ref(),
+        |std: &[f32; 3]| if std.contains(&0.0) { Err("a deviation of 0".to_owned()) } else { Ok(()) },
+    );
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Some(Model {
+        name: name.get_ref().clone(),
+        path: path?,
+        labels,
+        threads: threads.map_or((cores - 1).clamp(1, MOST_DEFAULT_THREADS), |t| t as usize),
+        manifest: Manifest {
+            decoder: m.decoder,
+            fit: m.fit,
+            mean: m.mean,
+            std: m.std.as_ref().map(|s| *s.get_ref()),
+        },
+    })
+}
+
+fn camera(table: &Spanned<file::Camera>, file: &file::File, c: &mut Checker<'_>) -> Option<Camera> {
+    let (at, k) = (start(table), table.get_ref());
+    let name = c.required(at, "name", k.name.as_ref(), |n| name(n));
+    let source = super::source::source(at, k, c);
+    let model = c.required(at, "model", k.model.as_ref(), |wanted| {
+        let known: Vec<&str> = file.model.keys().map(|name| name.get_ref().as_str()).collect();
+        if known.contains(&wanted.as_str()) {
+            return Ok(wanted.clone());
+        }
+        let hint = if known.is_empty() {
+            format!("add a [model.{wanted}]")
+        } else {
+            format!("there is {}", known.join(", "))
+        };
+        Err(format!("there is no model {wanted}; {hint}"))
+    });
+    let region = c.checked("region", k.region.as_ref(), |&[x_min, y_min, x_max, y_max]| {
+        let inside = |low: f32, high: f32| (0.0..=1.0).contains(&low) && high <= 1.0 && high - low >= 0.01;
+        if inside(x_min, x_max) && inside(y_min, y_max) {
+            return Ok(NormBox::new(x_min, y_min, x_max, y_max));
+        }
+        Err("a region is [x_min, y_min, x_max, y_max] in fractions of the frame, 0 to 1".to_owned())
+    });
+    let fps = c.checked("fps", k.fps.as_ref(), within(0.001, 1000.0));
+    let threshold = c.checked("threshold", k.threshold.as_ref(), within(0.0, 1.0));
+    let labels = c.checked("labels", k.labels.as_ref(), |labels| {
+        let usual = |label: &String| !label.is_empty() && label.len() <= 128;
+        if labels.is_empty() || !labels.iter().all(usual) {
+            return Err("name at least one label; leave the key out for all".to_owned());
+        }
+        Ok(labels.clone())
+    });
+    let stall = (SECOND / 2, HOUR);
+    Some(Camera {
+        stall_timeout: c.duration("stall_timeout", k.stall_timeout.as_ref(), stall, DEFAULT_STALL_TIMEOUT),
+        name: name?,
+        source: source?,
+        model: model?,
+        region: region.unwrap_or(NormBox::FULL),
+        fps,
+        threshold: threshold.unwrap_or(DEFAULT_THRESHOLD) as f32,
+        labels,
+    })
+}

@@ -1,0 +1,113 @@
+//! One camera: its capture thread, and what is known of it.
+
+use crate::config;
+use crate::publish::{CameraStatus, Publication, Sink};
+use crate::shutdown::Shutdown;
+use crate::slot::Outlet;
+use crate::source::capture::{Capture, CaptureConfig, CaptureCounters, Outcome, pulse_deadline};
+use crate::source::opener;
+use crate::vitals::Vitals;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use tokio::sync::Notify;
+
+/// What the threads of a camera and of its engine tell the daemon.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// The first attempt to open it has ended.
+    pub attempted: AtomicBool,
+    /// Its source has no more frames.
+    pub ended: AtomicBool,
+    /// It delivers frames.
+    pub online: AtomicBool,
+    /// Frames that a model answered.
+    pub processed: AtomicU64,
+    /// Counts of its capture.
+    pub capture: CaptureCounters,
+}
+
+/// A running camera.
+#[derive(Debug)]
+pub struct Camera {
+    /// Its config, as it runs.
+    pub config: config::Camera,
+    /// Where its frames go.
+    pub outlet: Arc<Outlet>,
+    /// What is known of it.
+    pub known: Arc<Known>,
+    shutdown: Shutdown,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What cameras and engines share with the daemon.
+#[derive(Clone)]
+pub struct Context {
+    /// Takes what there is to publish.
+    pub sink: Arc<dyn Sink>,
+    /// Supervises threads.
+    pub vitals: Vitals,
+    /// Woken when something changed that [`Known`] tells.
+    pub changed: Arc<Notify>,
+}
+
+impl Camera {
+    /// Starts to capture into `outlet`.
+    pub fn start(config: config::Camera, outlet: Arc<Outlet>, context: &Context) -> std::io::Result<Self> {
+        let (known, shutdown) = (Arc::<Known>::default(), Shutdown::new());
+        let thread = std::thread::Builder::new().name(format!("camera {}", config.name)).spawn({
+            let (config, outlet, context) = (config.clone(), Arc::clone(&outlet), context.clone());
+            let (known, shutdown) = (Arc::clone(&known), shutdown.clone());
+            move || capture(&config, &outlet, &context, &known, &shutdown)
+        })?;
+        Ok(Self { config, outlet, known, shutdown, thread: Some(thread) })
+    }
+
+    /// Tells the thread to end.
+    pub fn stop(&self) {
+        self.shutdown.trigger();
+    }
+
+    /// Whether the thread has ended.
+    pub fn is_stopped(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Whether `config` asks for another capture than the one that runs.
+    pub fn must_reopen(&self, config: &config::Camera) -> bool {
+        let ours = &self.config;
+        (&ours.source, ours.stall_timeout, ours.fps) != (&config.source, config.stall_timeout, config.fps)
+            || self.known.ended.load(Ordering::Relaxed)
+    }
+
+    /// Stops the capture and waits for the end of it, which comes within a second.
+    pub fn join(mut self) {
+        self.stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn capture(config: &config::Camera, outlet: &Outlet, context: &Context, known: &Known, shutdown: &Shutdown) {
+    let pulse =
+        context.vitals.register(format!("the capture of camera {}", config.name), pulse_deadline(config));
+    let outcome = Capture {
+        config: &CaptureConfig::new(config),
+        outlet,
+        counters: &known.capture,
+        pulse: &pulse,
+        shutdown,
+        on_status: &|status| {
+            known.online.store(status == CameraStatus::Online, Ordering::Relaxed);
+            context.sink.publish(&Publication::Status { camera: &config.name, status });
+        },
+        on_first_attempt: &|| {
+            known.attempted.store(true, Ordering::Release);
+            context.changed.notify_one();
+        },
+    }
+    .run(opener(config).as_mut());
+    known.ended.store(outcome == Outcome::Ended, Ordering::Release);
+    context.changed.notify_one();
+}

@@ -1,0 +1,185 @@
+//! One model at work: a thread that prepares frames and one that has the model look at them.
+
+use super::camera::{Context, Known};
+use crate::config;
+use crate::decode::Answer;
+use crate::infer::InferError;
+use crate::model::{Model, ModelInfo};
+use crate::pipeline::{Filter, Job, Spare, infer_frames, prepare_frames};
+use crate::preprocess::Preprocessor;
+use crate::publish::{Observation, Publication};
+use crate::slot::Slots;
+use crate::telemetry::latency::{Latencies, Stage};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Longer than any run of a model a Pi can use.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Bad frames are told at most this often.
+const BAD_FRAME_REPORT: Duration = Duration::from_secs(60);
+
+/// A running model.
+#[derive(Debug)]
+pub struct Engine {
+    /// Its config, as it runs.
+    pub config: config::Model,
+    /// What it takes and gives.
+    pub info: ModelInfo,
+    /// Where its cameras put their frames.
+    pub slots: Arc<Slots>,
+    /// How long its stages take.
+    pub latencies: Arc<Latencies>,
+    prepare: JoinHandle<()>,
+    infer: JoinHandle<Model>,
+}
+
+/// One camera as its engine sees it.
+#[derive(Debug)]
+pub struct Lane {
+    /// The camera's name.
+    pub name: String,
+    /// What is known of it.
+    pub known: Arc<Known>,
+    /// Its frames to inputs.
+    pub preprocessor: Preprocessor,
+    /// What is reported of it.
+    pub filter: Filter,
+}
+
+/// The way of a camera's frames into a model and of the answers out of it; the error says what in the
+/// camera's config doesn't go with the model.
+pub fn fit(camera: &config::Camera, model: &ModelInfo) -> Result<(Preprocessor, Filter), String> {
+    let told = |why: String| format!("camera {} with model {}: {why}", camera.name, camera.model);
+    let preprocessor = Preprocessor::of(model, camera.region).map_err(told)?;
+    let filter = Filter::new(model, camera.threshold, camera.labels.as_deref()).map_err(told)?;
+    Ok((preprocessor, filter))
+}
+
+impl Engine {
+    /// Starts the threads of a model for the cameras of `lanes`, which put their frames into `slots`, a
+    /// place for each lane.
+    pub fn start(
+        config: config::Model,
+        mut model: Model,
+        lanes: Vec<Lane>,
+        slots: Arc<Slots>,
+        context: &Context,
+    ) -> anyhow::Result<Self> {
+        let Spare { prepare, infer } = Spare::new(&mut model)?;
+        let (info, latencies) = (model.info.clone(), Arc::<Latencies>::default());
+        let (mut preprocessors, mut filters, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
+        for lane in lanes {
+            preprocessors.push(lane.preprocessor);
+            filters.push(lane.filter);
+            cameras.push((lane.name, lane.known));
+        }
+        let cameras: Arc<[(String, Arc<Known>)]> = cameras.into();
+        let prepare = std::thread::Builder::new().name(format!("prepare {}", config.name)).spawn({
+            let (slots, cameras) = (Arc::clone(&slots), Arc::clone(&cameras));
+            let pulse = context.vitals.register(format!("preparing for model {}", config.name), DEADLINE);
+            move || {
+                let mut told: Option<Instant> = None;
+                let mut bad = |camera: usize, why: &crate::preprocess::PreprocessError| {
+                    let (name, known) = &cameras[camera];
+                    let n = known.capture.dropped_bad.fetch_add(1, Ordering::Relaxed) + 1;
+                    if told.is_none_or(|at| at.elapsed() >= BAD_FRAME_REPORT) {
+                        told = Some(Instant::now());
+                        log::warn!(camera = name.as_str(); "bad frame dropped ({n} so far): {why}");
+                    }
+                };
+                prepare_frames(&slots, &mut preprocessors, &prepare, &mut bad, &pulse);
+            }
+        })?;
+        let infer = std::thread::Builder::new().name(format!("infer {}", config.name)).spawn({
+            let pulse = context.vitals.register(format!("model {}", config.name), DEADLINE);
+            let mut desk = Desk {
+                model: config.name.clone(),
+                labels: Arc::clone(&info.labels),
+                cameras,
+                latencies: Arc::clone(&latencies),
+                context: context.clone(),
+                failing: AtomicBool::new(false),
+                thresholds: filters.iter().map(Filter::threshold).collect(),
+            };
+            move || {
+                infer_frames(&mut model, &filters, &infer, &mut |job, answer| desk.take(job, answer), &pulse);
+                model
+            }
+        })?;
+        Ok(Self { config, info, slots, latencies, prepare, infer })
+    }
+
+    /// Has the threads end after the frames that are under way.
+    pub fn stop(&self) {
+        self.slots.close();
+    }
+
+    /// Whether both threads have ended.
+    pub fn is_stopped(&self) -> bool {
+        self.prepare.is_finished() && self.infer.is_finished()
+    }
+
+    /// Stops it and gives the model back; `None` after a panic.
+    pub fn join(self) -> Option<Model> {
+        self.stop();
+        let _ = self.prepare.join();
+        self.infer.join().ok()
+    }
+}
+
+/// Where answers are taken in.
+struct Desk {
+    model: String,
+    labels: Arc<[String]>,
+    cameras: Arc<[(String, Arc<Known>)]>,
+    latencies: Arc<Latencies>,
+    context: Context,
+    failing: AtomicBool,
+    thresholds: Vec<f32>,
+}
+
+impl Desk {
+    fn take(&mut self, job: &Job, answer: Result<&Answer, &InferError>) {
+        let (camera, known) = &self.cameras[job.camera];
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(e) => {
+                if !self.failing.swap(true, Ordering::Relaxed) {
+                    log::error!(model = self.model.as_str(); "{e}; frames are dropped while this lasts");
+                }
+                return;
+            }
+        };
+        if self.failing.swap(false, Ordering::Relaxed) {
+            log::info!(model = self.model.as_str(); "runs again");
+        }
+        let l = job.watch.latencies;
+        for (stage, time) in [
+            (Stage::Capture, l.capture),
+            (Stage::Preprocess, l.preprocess),
+            (Stage::Infer, l.infer),
+            (Stage::Decode, l.decode),
+            (Stage::Total, l.total),
+        ] {
+            self.latencies.record(stage, time);
+        }
+        self.context.sink.publish(&Publication::Observation(&Observation {
+            camera,
+            model: &self.model,
+            seq: job.seq,
+            captured: job.captured,
+            size: job.prepared.size,
+            threshold: self.thresholds[job.camera],
+            latencies: l,
+            detections: &answer.detections,
+            classes: &answer.classes,
+            labels: &self.labels,
+        }));
+        if known.processed.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.context.changed.notify_one();
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! `edgecam run`: builds the parts, starts the threads, supervises, reloads, and stops in order.
+
+mod camera;
+mod engine;
+mod fleet;
+mod publishing;
+mod report;
+
+use crate::config::{self, Config};
+use crate::control::{self, Listener, Reload, Verdict};
+use crate::infer::{InferError, Runtime};
+use crate::publish::Publication;
+use crate::shutdown::Shutdown;
+use crate::systemd::{self, Notifier};
+use crate::vitals::Vitals;
+pub use engine::fit;
+pub use fleet::files;
+
+use anyhow::Context as _;
+use camera::Context;
+use fleet::Fleet;
+use publishing::Publishing;
+use report::Stats;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// READY is told at the latest after this: half of the unit's `TimeoutStartSec`.
+const READY_AT_LAST: Duration = Duration::from_secs(45);
+/// Threads that don't end within this are left to the end of the process.
+const STOP_WITHIN: Duration = Duration::from_millis(1800);
+
+/// Reads the config again, for a reload.
+pub type Load = Box<dyn Fn() -> Result<Config, Vec<String>>>;
+
+/// Why the daemon could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// What the config asks for can't be: a line a problem.
+    #[error("{}", .0.join("\n"))]
+    Config(Vec<String>),
+    /// The runtime library is not there or not the right one.
+    #[error(transparent)]
+    Library(#[from] InferError),
+    /// The rest.
+    #[error("{0:#}")]
+    Other(#[from] anyhow::Error),
+}
+
+/// Runs until a signal, `shutdown`, or the end of all files. `load` reads the config again.
+pub fn run(config: Config, load: Load, shutdown: &Shutdown) -> Result<(), DaemonError> {
+    let tasks = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the task runtime")?;
+    let result = tasks.block_on(async { Daemon::start(config, load, shutdown.clone())?.serve().await });
+    tasks.shutdown_background();
+    result
+}
+
+struct Daemon {
+    config: Config,
+    load: Load,
+    runtime: Arc<Runtime>,
+    fleet: Fleet,
+    publishing: Publishing,
+    context: Context,
+    notifier: Notifier,
+    shutdown: Shutdown,
+    reloads: mpsc::Receiver<Reload>,
+    ready: bool,
+    started: Instant,
+    stats: Stats,
+}
+
+/// What ends the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Asked,
+    NoMoreFrames,
+}
+
+impl Daemon {
+    fn start(config: Config, load: Load, shutdown: Shutdown) -> Result<Self, DaemonError> {
+        let started = Instant::now();
+        let notifier = Notifier::from_env();
+        let vitals = Vitals::default();
+        let runtime = Runtime::load(config.runtime_library.as_deref())?;
+        let mut fleet = Fleet::default();
+        let plan = fleet.plan(&config, &runtime).map_err(DaemonError::Config)?;
+        let publishing = Publishing::start(&config, &vitals);
+        let sink = publishing.sink();
+        sink.publish(&Publication::Cameras(&config.cameras));
+        let context = Context { sink, vitals: vitals.clone(), changed: Arc::<Notify>::default() };
+        fleet.apply(plan, &context)?;
+        let (asks, reloads) = mpsc::channel(1);
+        match Listener::bind(&control::listen_path()) {
+            Ok(listener) => {
+                tokio::spawn(control::serve(listener, asks, shutdown.clone()));
+            }
+            // Without it there is SIGHUP; a second daemon beside this one is another matter.
+            Err(e) => log::warn!("{e}; `edgecam reload` can't reach this daemon"),
+        }
+        tokio::spawn(systemd::watchdog(vitals, notifier.clone(), shutdown.clone()));
+        let stats = Stats::default();
+        let daemon = Self {
+            config,
+            load,
+            runtime,
+            fleet,
+            publishing,
+            context,
+            notifier,
+            shutdown,
+            reloads,
+            ready: false,
+            started,
+            stats,
+        };
+        daemon.tell_info();
+        Ok(daemon)
+    }
+
+    async fn serve(mut self) -> Result<(), DaemonError> {
+        let on = |kind| signal(kind).context("listen for signals");
+        let (mut term, mut int) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+        let mut hup = on(SignalKind::hangup())?;
+        let end = self.watch(&mut term, &mut int, &mut hup).await?;
+        let why = if end == End::Asked { "stopping" } else { "no camera has more frames; stopping" };
+        log::info!("{why}");
+        self.notifier.stopping();
+        tokio::select! {
+            () = self.stop() => {}
+            _ = term.recv() => log::warn!("stopped at once"),
+            _ = int.recv() => log::warn!("stopped at once"),
+        }
+        Ok(())
+    }
+
+    /// Until the end.
+    async fn watch(
+        &mut self,
+        term: &mut Signal,
+        int: &mut Signal,
+        hup: &mut Signal,
+    ) -> Result<End, DaemonError> {
+        let mut ticker =
+            tokio::time::interval_at(Instant::now() + self.config.stats_interval, self.config.stats_interval);
+        ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let last_moment = tokio::time::sleep_until(self.started + READY_AT_LAST);
+        tokio::pin!(last_moment);
+        let changed = Arc::clone(&self.context.changed);
+        loop {
+            tokio::select! {
+                () = self.shutdown.triggered() => return Ok(End::Asked),
+                _ = term.recv() => return Ok(End::Asked),
+                _ = int.recv() => return Ok(End::Asked),
+                _ = hup.recv() => self.log_reload(&mut ticker).await,
+                Some(reload) = self.reloads.recv() => {
+                    let verdict = self.reload(&mut ticker).await;
+                    let _ = reload.reply.send(verdict);
+                }
+                () = changed.notified() => {
+                    self.tell_ready(false);
+                    if self.fleet.cameras.values().all(|c| c.known.ended.load(Ordering::Acquire)) {
+                        return Ok(End::NoMoreFrames);
+                    }
+                }
+                () = &mut last_moment, if !self.ready => self.tell_ready(true),
+                _ = ticker.tick() => self.tell_stats(),
+            }
+        }
+    }
+
+    /// READY once a frame was processed or every camera has ended its first attempt, or `anyway`.
+    fn tell_ready(&mut self, anyway: bool) {
+        if self.ready {
+            return;
+        }
+        let known = || self.fleet.cameras.values().map(|camera| &camera.known);
+        let processed = known().any(|k| k.processed.load(Ordering::Acquire) > 0);
+        if anyway || processed || known().all(|k| k.attempted.load(Ordering::Acquire)) {
+            self.ready = true;
+            self.notifier.ready(&self.status());
+            log::info!("ready after {} ms: {}", self.started.elapsed().as_millis(), self.status());
+        }
+    }
+
+    /// A line for `systemctl status`.
+    fn status(&self) -> String {
+        let online = self.fleet.cameras.values().filter(|c| c.known.online.load(Ordering::Relaxed)).count();
+        format!("{online} of {} cameras online", self.fleet.cameras.len())
+    }
+
+    fn tell_stats(&mut self) {
+        let stats = self.stats.collect(&self.fleet, self.publishing.figures().as_ref());
+        self.context.sink.publish(&Publication::Stats(&stats));
+        self.notifier.status(&self.status());
+    }
+
+    /// Publishes `info` from a thread of its own, since checksums take a while.
+    fn tell_info(&self) {
+        let (runtime, sink) = (Arc::clone(&self.runtime), Arc::clone(&self.context.sink));
+        let models = report::models(&self.fleet);
+        let cameras: Vec<String> = self.config.cameras.iter().map(|c| c.name.clone()).collect();
+        let work = move || sink.publish(&Publication::Info(&report::info(&runtime, &models, &cameras)));
+        if let Err(e) = std::thread::Builder::new().name("info".to_owned()).spawn(work) {
+            log::warn!("start a thread for the info topic: {e}");
+        }
+    }
+
+    async fn log_reload(&mut self, ticker: &mut tokio::time::Interval) {
+        match self.reload(ticker).await {
+            verdict @ Verdict::Applied { .. } => log::info!("{verdict}"),
+            verdict @ Verdict::Refused { .. } => log::error!("{verdict}"),
+        }
+    }
+
+    /// Reads the config again and applies it; a wrong one changes nothing.
+    async fn reload(&mut self, ticker: &mut tokio::time::Interval) -> Verdict {
+        self.notifier.reloading();
+        let verdict = self.try_reload(ticker).await.unwrap_or_else(|problems| Verdict::Refused { problems });
+        self.notifier.ready(&self.status());
+        verdict
+    }
+
+    async fn try_reload(&mut self, ticker: &mut tokio::time::Interval) -> Result<Verdict, Vec<String>> {
+        let new = (self.load)()?;
+        let plan = self.fleet.plan(&new, &self.runtime)?;
+        let mut changes = self.publishing.reload(&self.config, &new).await;
+        self.context.sink.publish(&Publication::Cameras(&new.cameras));
+        changes.extend(self.fleet.apply(plan, &self.context).map_err(|e| vec![format!("{e:#}")])?);
+        let needs_restart = config::restart_needed(&self.config, &new);
+        if new.stats_interval != self.config.stats_interval {
+            *ticker = tokio::time::interval_at(Instant::now() + new.stats_interval, new.stats_interval);
+            changes.push("stats.interval: changed".to_owned());
+        }
+        self.config = new;
+        self.tell_info();
+        Ok(Verdict::Applied { changes, needs_restart })
+    }
+
+    /// Cameras and models end and `offline` goes out side by side.
+    async fn stop(&mut self) {
+        self.shutdown.trigger();
+        self.fleet.stop();
+        let threads = async {
+            let deadline = Instant::now() + STOP_WITHIN;
+            while !self.fleet.is_stopped() {
+                if Instant::now() > deadline {
+                    log::warn!("a thread did not end in time");
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::join!(threads, self.publishing.stop());
+    }
+}

@@ -1,0 +1,123 @@
+//! What the daemon publishes of itself: `info` and `stats`.
+
+use super::camera::Known;
+use super::fleet::Fleet;
+use crate::infer::Runtime;
+use crate::telemetry::machine::Machine;
+use crate::telemetry::process::Process;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// What `info` tells of a model.
+#[derive(Clone, Debug)]
+pub struct ModelFacts {
+    name: String,
+    path: PathBuf,
+    threads: usize,
+}
+
+/// The models that run.
+pub fn models(fleet: &Fleet) -> Vec<ModelFacts> {
+    let facts = |engine: &super::engine::Engine| ModelFacts {
+        name: engine.config.name.clone(),
+        path: engine.config.path.clone(),
+        threads: engine.config.threads,
+    };
+    fleet.engines.values().map(facts).collect()
+}
+
+/// The retained `info`. Reads the models' files and the runtime's for their checksums, so it takes a
+/// while.
+pub fn info(runtime: &Runtime, models: &[ModelFacts], cameras: &[String]) -> Value {
+    let models: Map<String, Value> = models
+        .iter()
+        .map(|m| {
+            let facts = json!({
+                "file": m.path.file_name().map(|n| n.to_string_lossy()),
+                "sha256": sha256(&m.path),
+                "threads": m.threads,
+            });
+            (m.name.clone(), facts)
+        })
+        .collect();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "hardware": Machine::default().hardware(),
+        "runtime": format!("LiteRT {}", runtime.version()),
+        "accelerator": "cpu",
+        "cameras": cameras,
+        "models": models,
+    })
+}
+
+fn sha256(path: &Path) -> Option<String> {
+    std::fs::read(path).ok().map(|bytes| format!("{:x}", Sha256::digest(bytes)))
+}
+
+/// Makes `stats`: what happened since the last time.
+#[derive(Debug)]
+pub struct Stats {
+    process: Process,
+    machine: Machine,
+    last: Instant,
+    before: Map<String, Value>,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        let (process, machine) = (Process::default(), Machine::default());
+        Self { process, machine, last: Instant::now(), before: Map::new() }
+    }
+}
+
+impl Stats {
+    /// The figures since the last call; `mqtt` are those of the connection.
+    pub fn collect(&mut self, fleet: &Fleet, mqtt: Option<&Value>) -> Value {
+        let seconds = self.last.elapsed().as_secs_f64().max(1e-3);
+        self.last = Instant::now();
+        let mut cameras = Map::new();
+        for (name, camera) in &fleet.cameras {
+            cameras.insert(name.clone(), self.camera(name, &camera.known, camera.outlet.dropped(), seconds));
+        }
+        let models: Map<String, Value> = fleet
+            .engines
+            .iter()
+            .map(|(name, engine)| (name.clone(), json!({ "latency": engine.latencies.drain() })))
+            .collect();
+        json!({
+            "interval_s": (seconds * 1e3).round() / 1e3,
+            "cameras": cameras,
+            "models": models,
+            "process": self.process.sample(),
+            "machine": self.machine.figures(),
+            "boot_id": self.machine.boot_id(),
+            "mqtt": mqtt,
+        })
+    }
+
+    fn camera(&mut self, name: &str, known: &Known, dropped: u64, seconds: f64) -> Value {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (captured, processed) = (count(&known.capture.captured), count(&known.processed));
+        let before = self.before.insert(name.to_owned(), json!([captured, processed]));
+        let rate = |index: usize, now: u64| {
+            let before = before.as_ref().and_then(|b| b[index].as_u64()).unwrap_or(0);
+            // A reopened camera counts from 0 again.
+            let frames = now.checked_sub(before).unwrap_or(now);
+            (frames as f64 / seconds * 100.0).round() / 100.0
+        };
+        json!({
+            "online": known.online.load(Ordering::Relaxed),
+            "fps_captured": rate(0, captured),
+            "fps_processed": rate(1, processed),
+            "captured": captured,
+            "processed": processed,
+            "dropped": dropped,
+            "dropped_bad": count(&known.capture.dropped_bad),
+            "over_rate": count(&known.capture.over_rate),
+            "reconnects": count(&known.capture.reconnects),
+        })
+    }
+}
