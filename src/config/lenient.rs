@@ -20,7 +20,7 @@ pub fn read<T: serde::de::DeserializeOwned>(text: &str, problems: &mut Collector
             return None;
         }
     };
-    let mut taken_out = TakenOut::new();
+    let (mut taken_out, mut told) = (TakenOut::new(), Vec::new());
     loop {
         let e = match T::deserialize(Deserializer::from(table.clone())) {
             Ok(file) => return Some((file, taken_out)),
@@ -35,7 +35,11 @@ pub fn read<T: serde::de::DeserializeOwned>(text: &str, problems: &mut Collector
             problems.add(span.start, one_line(e.message()));
             return None;
         };
-        problems.add(at, sentence(&e, &key));
+        // A value that broke because something was taken out of it has been told about.
+        if !told.iter().any(|place| span.contains(place)) {
+            problems.add(at, sentence(&e, &key));
+            told.push(at);
+        }
         taken_out.insert((owner, key));
     }
 }

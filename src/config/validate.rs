@@ -155,13 +155,17 @@ fn mqtt(table: &Spanned<file::Mqtt>, c: &mut Checker<'_>) -> Option<Mqtt> {
     let ca_file = c.file("ca_file", m.ca_file.as_ref());
     let (cert_file, key_file) =
         (c.file("cert_file", m.cert_file.as_ref()), c.file("key_file", m.key_file.as_ref()));
-    if let (Some(password), None) = (&m.password_file, &m.username) {
+    if let (Some(password), None) = (&m.password_file, &m.username)
+        && !c.taken_out.contains(&(at, "username".to_owned()))
+    {
         c.refuse(password, "password_file: a password needs a username");
     }
     for (one, other, name) in
         [(&m.cert_file, &m.key_file, "key_file"), (&m.key_file, &m.cert_file, "cert_file")]
     {
-        if let (Some(one), None) = (one, other) {
+        if let (Some(one), None) = (one, other)
+            && !c.taken_out.contains(&(at, name.to_owned()))
+        {
             c.refuse(one, format!("a certificate goes with its key: {name} is missing"));
         }
     }
@@ -199,11 +203,9 @@ fn model(name: &Spanned<String>, table: &Spanned<file::Model>, c: &mut Checker<'
             Err(format!("{a:?} is not supported; this edgecam runs models on the cpu"))
         }
     });
-    c.checked(
-        "std",
-        m.std.as_ref(),
-        |std: &[f32; 3]| if std.contains(&0.0) { Err("a deviation of 0".to_owned()) } else { Ok(()) },
-    );
+    c.checked("std", m.std.as_ref(), |std: &[f32; 3]| {
+        if std.contains(&0.0) { Err("a deviation of 0".to_owned()) } else { Ok(()) }
+    });
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Some(Model {
         name: name.get_ref().clone(),

@@ -1,7 +1,10 @@
 //! The integration tests, one binary.
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod broker;
+mod config;
 mod control;
+mod daemon;
 mod detect;
 mod source;
 mod support;
