@@ -54,7 +54,7 @@ struct Cli {
 enum Command {
     /// Watch the cameras of a config and publish what is seen
     Run(run::Run),
-    /// Check a config without touching hardware
+    /// Check a config and its models without touching hardware
     Check(run::Check),
     /// Have the running daemon read its config again
     Reload,

@@ -20,7 +20,7 @@ pub(super) struct Run {
     config: PathBuf,
 }
 
-/// Check a config without touching hardware
+/// Check a config and its models without touching hardware
 #[derive(Args, Debug)]
 pub(super) struct Check {
     /// The config
@@ -75,6 +75,13 @@ impl Check {
         };
         if self.probe {
             return probe::probe(&config, out);
+        }
+        let problems = probe::models(&config);
+        for problem in &problems {
+            eprintln!("edgecam: {problem}");
+        }
+        if !problems.is_empty() {
+            return Ok(Exit::Config);
         }
         let broker =
             config.mqtt.as_ref().map_or("no broker".to_owned(), |m| format!("broker {}:{}", m.host, m.port));

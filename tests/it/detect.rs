@@ -103,3 +103,106 @@ fn iou(a: [f64; 4], b: [f64; 4]) -> f64 {
     let overlap = area([a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])]);
     overlap / (area(a) + area(b) - overlap)
 }
+
+#[test]
+fn what_is_no_usable_model_is_a_sentence_and_exit_1() {
+    let Some(picture) = data("images/cat.bmp") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = folder.path().join("text.tflite");
+    std::fs::write(&text, "only text, and no model at all").expect("the folder is ours");
+    let good =
+        std::fs::read(data("classify/mlperf_tiny_vww_96_int8.tflite").expect("beside it")).expect("readable");
+    let cut = folder.path().join("cut.tflite");
+    std::fs::write(&cut, &good[..good.len() / 2]).expect("the folder is ours");
+    let cases = [
+        (text, "not a TFLite model"),
+        (cut, "damaged"),
+        (folder.path().join("missing.tflite"), "No such file"),
+        (folder.path().to_owned(), "not a file"),
+        (data("other/bad_model.tflite").expect("beside it"), "not a TFLite model"),
+        (data("other/model_invoking_error.tflite").expect("beside it"), "load model"),
+        (data("edgetpu/mobilenet_v1_0.25_128_quant_edgetpu.tflite").expect("beside it"), "Coral Edge TPU"),
+        (data("classify/person_detect.tflite").expect("beside it"), "load model"),
+        (data("detect/yolov5n-int8.tflite").expect("beside it"), "[1, 25200, 85]"),
+    ];
+    for (model, part) in cases {
+        let output =
+            edgecam().arg("detect").arg("--model").arg(&model).arg(&picture).output().expect("edgecam runs");
+        let (code, stdout, stderr) = outcome(&output);
+        assert!(code == 1 && stderr.contains(part), "{}: {code} {stderr}", model.display());
+        assert_eq!((stdout.as_str(), stderr.lines().count()), ("", 1), "{stderr}");
+    }
+}
+
+#[test]
+fn bits_flipped_anywhere_in_a_model_never_crash_edgecam() {
+    let (Some(model), Some(picture)) =
+        (data("classify/mlperf_tiny_vww_96_int8.tflite"), data("images/cat.bmp"))
+    else {
+        return;
+    };
+    let good = std::fs::read(model).expect("readable");
+    let folder = tempfile::tempdir().expect("a folder");
+    let damaged = folder.path().join("damaged.tflite");
+    // The tables stand at the end of the file, behind the weights.
+    for k in 0..40 {
+        let mut bytes = good.clone();
+        let at = if k < 20 { good.len() - 1 - k * 397 } else { 8 + (k - 20) * 3 };
+        bytes[at] ^= 0x55;
+        std::fs::write(&damaged, bytes).expect("the folder is ours");
+        let output = edgecam()
+            .arg("detect")
+            .arg("--model")
+            .arg(&damaged)
+            .arg(&picture)
+            .output()
+            .expect("edgecam runs");
+        let (code, _, stderr) = outcome(&output);
+        assert!(code == 0 || (code == 1 && stderr.starts_with("edgecam: ")), "byte {at}: {code} {stderr}");
+    }
+}
+
+#[test]
+fn wrong_usage_exits_2_and_bad_pictures_1() {
+    let Some(model) = data("classify/mlperf_tiny_vww_96_int8.tflite") else { return };
+    for arguments in
+        [&["detect"][..], &["detect", "--threshold", "2"], &["fly"], &["bench", "--as", "png"], &[]]
+    {
+        let (code, ..) = outcome(&edgecam().args(arguments).output().expect("edgecam runs"));
+        assert_eq!(code, 2, "{arguments:?}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let broken = folder.path().join("broken.jpg");
+    std::fs::write(&broken, b"\xff\xd8\xff\xe0 no more").expect("the folder is ours");
+    let good = data("images/cat.bmp").expect("beside it");
+    let output =
+        edgecam().arg("detect").arg("--json").arg("--model").arg(&model).args([&broken, &good]).output();
+    let (code, stdout, stderr) = outcome(&output.expect("edgecam runs"));
+    assert!(
+        code == 1 && stderr.contains("broken.jpg") && stdout.lines().count() == 1,
+        "{code} {stdout} {stderr}"
+    );
+}
+
+#[test]
+fn annotated_pictures_are_written_once_each() {
+    let (Some(model), Some(labels)) =
+        (data("detect/ssd_mobilenet_v1_coco_quant_detect.tflite"), data("labels/coco_labels.txt"))
+    else {
+        return;
+    };
+    let picture = data("images/bus.jpg").expect("beside it");
+    let out = tempfile::tempdir().expect("a folder");
+    let mut command = edgecam();
+    command.arg("detect").arg("--model").arg(model).arg("--labels").arg(labels).arg("--out").arg(out.path());
+    let (code, stdout, stderr) = outcome(&command.args([&picture, &picture]).output().expect("edgecam runs"));
+    assert!(code == 0 && stdout.contains("bus"), "{stderr}");
+    let before = image::open(&picture).expect("a picture").into_rgb8();
+    for name in ["bus.jpg", "bus-2.jpg"] {
+        let after = image::open(out.path().join(name)).expect("written").into_rgb8();
+        assert_eq!(after.dimensions(), before.dimensions());
+        let changed =
+            after.pixels().zip(before.pixels()).filter(|(a, b)| a.0[0].abs_diff(b.0[0]) > 60).count();
+        assert!(changed > 1000, "only {changed} pixels differ");
+    }
+}

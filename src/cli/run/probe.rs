@@ -5,7 +5,7 @@ use super::super::isolate::try_model;
 use crate::config::Config;
 use crate::daemon;
 use crate::frame::Frame;
-use crate::infer::Runtime;
+use crate::infer::{Runtime, find};
 use crate::model::Model;
 use crate::publish::mqtt;
 use crate::shutdown::Shutdown;
@@ -15,6 +15,16 @@ use std::time::Duration;
 
 /// For the broker's answer.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is wrong with the models of a config, a line each. Without the runtime library they can't be
+/// tried, which is told and is no problem of the config.
+pub fn models(config: &Config) -> Vec<String> {
+    if let Err(e) = find(config.runtime_library.as_deref()) {
+        eprintln!("edgecam: the models are not tried: {e}");
+        return Vec::new();
+    }
+    config.models.iter().filter_map(|model| model_result(config, model).err()).collect()
+}
 
 /// Tries every model, camera and the broker of a config; a line each.
 pub fn probe(config: &Config, out: &mut dyn Write) -> anyhow::Result<Exit> {
