@@ -32,6 +32,7 @@ pub struct Engine {
     pub slots: Arc<Slots>,
     /// How long its stages take.
     pub latencies: Arc<Latencies>,
+    abandoned: Arc<AtomicBool>,
     prepare: JoinHandle<()>,
     infer: JoinHandle<Model>,
 }
@@ -70,6 +71,7 @@ impl Engine {
     ) -> anyhow::Result<Self> {
         let Spare { prepare, infer } = Spare::new(&mut model)?;
         let (info, latencies) = (model.info.clone(), Arc::<Latencies>::default());
+        let abandoned = Arc::<AtomicBool>::default();
         let (mut preprocessors, mut filters, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
         for lane in lanes {
             preprocessors.push(lane.preprocessor);
@@ -104,17 +106,25 @@ impl Engine {
                 failing: AtomicBool::new(false),
                 thresholds: filters.iter().map(Filter::threshold).collect(),
             };
+            let abandoned = Arc::clone(&abandoned);
             move || {
-                infer_frames(&mut model, &filters, &infer, &mut |job, answer| desk.take(job, answer), &pulse);
+                let mut seen = |job: &Job, answer: Result<&Answer, &InferError>| desk.take(job, answer);
+                infer_frames(&mut model, &filters, &infer, &mut seen, &abandoned, &pulse);
                 model
             }
         })?;
-        Ok(Self { config, info, slots, latencies, prepare, infer })
+        Ok(Self { config, info, slots, latencies, abandoned, prepare, infer })
     }
 
     /// Has the threads end after the frames that are under way.
-    pub fn stop(&self) {
+    pub fn finish(&self) {
         self.slots.close();
+    }
+
+    /// Has the threads end after the frame that the model looks at.
+    pub fn stop(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+        self.finish();
     }
 
     /// Whether both threads have ended.

@@ -187,10 +187,15 @@ impl Fleet {
         Ok(())
     }
 
-    /// Has every thread end.
+    /// Has every thread end, at once.
     pub fn stop(&self) {
         self.cameras.values().for_each(Camera::stop);
         self.engines.values().for_each(Engine::stop);
+    }
+
+    /// Has every thread end after the frames that are under way.
+    pub fn finish(&self) {
+        self.engines.values().for_each(Engine::finish);
     }
 
     /// Whether every thread has ended.

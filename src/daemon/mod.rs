@@ -33,6 +33,9 @@ const READY_AT_LAST: Duration = Duration::from_secs(45);
 /// Threads that don't end within this are left to the end of the process.
 const STOP_WITHIN: Duration = Duration::from_millis(1800);
 
+/// For the models to answer the last frames of files.
+const LAST_ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+
 /// Reads the config again, for a reload.
 pub type Load = Box<dyn Fn() -> Result<Config, Vec<String>>>;
 
@@ -133,7 +136,7 @@ impl Daemon {
         log::info!("{why}");
         self.notifier.stopping();
         tokio::select! {
-            () = self.stop() => {}
+            () = self.stop(end) => {}
             _ = term.recv() => log::warn!("stopped at once"),
             _ = int.recv() => log::warn!("stopped at once"),
         }
@@ -243,20 +246,26 @@ impl Daemon {
         Ok(Verdict::Applied { changes, needs_restart })
     }
 
-    /// Cameras and models end and `offline` goes out side by side.
-    async fn stop(&mut self) {
+    /// Cameras and models end and `offline` goes out side by side. At the end of all files the last
+    /// answers go out first.
+    async fn stop(&mut self, end: End) {
         self.shutdown.trigger();
+        if end == End::NoMoreFrames {
+            self.fleet.finish();
+            Self::wait_for(&self.fleet, LAST_ANSWERS_WITHIN).await;
+        }
         self.fleet.stop();
-        let threads = async {
-            let deadline = Instant::now() + STOP_WITHIN;
-            while !self.fleet.is_stopped() {
-                if Instant::now() > deadline {
-                    log::warn!("a thread did not end in time");
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::join!(Self::wait_for(&self.fleet, STOP_WITHIN), self.publishing.stop());
+    }
+
+    async fn wait_for(fleet: &Fleet, within: Duration) {
+        let deadline = Instant::now() + within;
+        while !fleet.is_stopped() {
+            if Instant::now() > deadline {
+                log::warn!("a thread did not end within {within:?}");
+                return;
             }
-        };
-        tokio::join!(threads, self.publishing.stop());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::model::Model;
 use crate::preprocess::{PreprocessError, Preprocessor};
 use crate::slot::{Slots, Taken};
 use crate::vitals::Pulse;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -99,12 +100,13 @@ pub fn prepare_frames(
 }
 
 /// Has the model look at prepared frames and tells `seen` what it said, until the other thread ended.
-/// A failed run is told too; the frame is gone then.
+/// A failed run is told too; the frame is gone then. Once `abandoned`, frames that wait are dropped.
 pub fn infer_frames(
     model: &mut Model,
     filters: &[Filter],
     (spare, jobs): &(SyncSender<Box<dyn InputMemory>>, Receiver<Job>),
     seen: &mut dyn FnMut(&Job, Result<&Answer, &InferError>),
+    abandoned: &AtomicBool,
     pulse: &Pulse,
 ) {
     let mut answer = Answer::default();
@@ -115,6 +117,9 @@ pub fn infer_frames(
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return,
         };
+        if abandoned.load(Ordering::Relaxed) {
+            return;
+        }
         job.watch.resume();
         match infer(model.engine.as_mut(), job.input.as_mut(), &mut job.watch) {
             Ok(()) => {

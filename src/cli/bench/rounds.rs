@@ -10,6 +10,7 @@ use crate::preprocess::Preprocessor;
 use crate::slot::Slots;
 use crate::vitals::Vitals;
 use anyhow::bail;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// Frames at the start of each round that don't count.
@@ -146,6 +147,7 @@ pub fn overlapped(
                 (answers, last) = (answers + 1, now);
                 failed = answer.err().map(ToString::to_string).or_else(|| failed.take());
             },
+            &AtomicBool::new(false),
             &pulse,
         );
     });
