@@ -1,7 +1,8 @@
 //! Resampling of Y, U, V and grey pictures in 8.8 fixed point.
 //!
-//! An output row is made at once: source rows are blended (every byte of a plane alike, which is SIMD
-//! whatever the packing), then each component is resampled along the row, then colour is converted.
+//! Eight output rows are made at once. For each, source rows are blended, every byte of a plane alike
+//! whatever the packing; the eight are then interleaved, so that resampling along the row works on eight
+//! samples with one weight; then colour is converted. All three compile to SIMD.
 
 use super::color;
 use super::picture::{Colors, Component, Picture, Plane};
@@ -13,6 +14,9 @@ use crate::geometry::NormBox;
 const VERTICAL_BITS: u32 = 8;
 /// Weights along a row sum to 2^14.
 const HORIZONTAL_BITS: u32 = 14;
+
+/// Rows that are made at once: as many 16-bit numbers as a SIMD register of any machine holds.
+pub(super) const LANES: usize = 8;
 
 /// For each output, which inputs make it and by how much.
 #[derive(Debug)]
@@ -110,25 +114,47 @@ impl Blender {
         Self { width: target.width as usize, vertical, horizontal, span }
     }
 
-    /// Output row `y` as R, G and B.
+    /// Output row `y` as R, G and B. Rows are asked for in order.
     pub fn row(&self, picture: &Picture<'_>, y: usize, rows: &mut Rows) {
-        let Rows { blended, components, rgb, .. } = rows;
+        let lane = y % LANES;
+        if lane == 0 {
+            self.block(picture, y, rows);
+        }
+        for (row, lanes) in rows.rgb.iter_mut().zip(&rows.rgb_lanes) {
+            for (level, lanes) in row.iter_mut().zip(lanes) {
+                *level = lanes[lane];
+            }
+        }
+    }
+
+    /// Output rows `y` and those after it.
+    fn block(&self, picture: &Picture<'_>, y: usize, rows: &mut Rows) {
+        let Rows { blended, interleaved, components, rgb_lanes, .. } = rows;
         for (index, plane) in picture.planes.iter().enumerate() {
             let Some(axis) = &self.vertical[index] else { continue };
             let span = self.span[index];
-            blended.resize(blended.len().max(plane.stride), 0);
-            blend(plane, axis.output(y), span, &mut blended[span.0..span.1]);
+            let width = span.1 - span.0;
+            blended.resize(blended.len().max(width * LANES), 0);
+            interleaved.resize(interleaved.len().max(plane.stride), [0; LANES]);
+            for (lane, row) in blended[..width * LANES].chunks_exact_mut(width).enumerate() {
+                let last = axis.first.len() - 1;
+                blend(plane, axis.output((y + lane).min(last)), span, row);
+            }
+            interleave(&blended[..width * LANES], &mut interleaved[span.0..span.1]);
             for (out, (component, axis)) in
                 components.iter_mut().zip(picture.components.iter().zip(&self.horizontal))
             {
                 if let Some(axis) = axis.as_ref().filter(|_| component.plane == index) {
-                    out.resize(self.width, 0);
-                    along(blended, *component, axis, out);
+                    out.resize(self.width, [0; LANES]);
+                    along(interleaved, *component, axis, out);
                 }
             }
         }
-        let [a, b, c] = components;
-        let [red, green, blue] = rgb;
+        let [a, b, c] = components.each_ref().map(|lanes| lanes.as_flattened());
+        let [red, green, blue] = rgb_lanes.each_mut().map(|lanes| {
+            lanes.resize(self.width, [0; LANES]);
+            lanes.as_flattened_mut()
+        });
         match picture.colors {
             Colors::Yuv(space) => color::yuv_to_rgb(space, [a, b, c], [red, green, blue]),
             Colors::Gray | Colors::Rgb => {
@@ -137,6 +163,15 @@ impl Blender {
                 blue.copy_from_slice(red);
             }
         }
+    }
+}
+
+/// Eight rows, one after the other, into eight samples side by side.
+fn interleave(rows: &[u16], out: &mut [[u16; LANES]]) {
+    let n = out.len();
+    let rows: [&[u16]; LANES] = std::array::from_fn(|lane| &rows[lane * n..][..n]);
+    for (x, out) in out.iter_mut().enumerate() {
+        *out = std::array::from_fn(|lane| rows[lane][x]);
     }
 }
 
@@ -161,51 +196,17 @@ fn blend(plane: &Plane<'_>, (first, weights): (usize, &[u16]), span: (usize, usi
     }
 }
 
-/// Resamples one component along a blended row.
-fn along(blended: &[u16], component: Component, axis: &Axis, out: &mut [u16]) {
-    match component.step {
-        1 => along_step::<1>(blended, component.offset, axis, out),
-        2 => along_step::<2>(blended, component.offset, axis, out),
-        3 => along_step::<3>(blended, component.offset, axis, out),
-        _ => along_step::<4>(blended, component.offset, axis, out),
-    }
-}
-
-fn along_step<const STEP: usize>(blended: &[u16], offset: usize, axis: &Axis, out: &mut [u16]) {
-    match axis.taps {
-        2 => along_taps::<STEP, 2>(blended, offset, axis, out),
-        3 => along_taps::<STEP, 3>(blended, offset, axis, out),
-        4 => along_taps::<STEP, 4>(blended, offset, axis, out),
-        5 => along_taps::<STEP, 5>(blended, offset, axis, out),
-        taps => {
-            for ((out, &first), weights) in
-                out.iter_mut().zip(&axis.first).zip(axis.weights.chunks_exact(taps))
-            {
-                let samples = blended[offset + STEP * first..].iter().step_by(STEP);
-                *out = fixed(samples.zip(weights).map(|(&s, &w)| u32::from(s) * u32::from(w)).sum());
+/// Resamples one component along eight blended rows.
+fn along(blended: &[[u16; LANES]], component: Component, axis: &Axis, out: &mut [[u16; LANES]]) {
+    let Component { offset, step, .. } = component;
+    for ((out, &first), weights) in out.iter_mut().zip(&axis.first).zip(axis.weights.chunks_exact(axis.taps))
+    {
+        let mut sums = [1 << (HORIZONTAL_BITS - 1); LANES];
+        for (samples, &weight) in blended[offset + step * first..].iter().step_by(step).zip(weights) {
+            for (sum, &sample) in sums.iter_mut().zip(samples) {
+                *sum += u32::from(sample) * u32::from(weight);
             }
         }
+        *out = sums.map(|sum| (sum >> HORIZONTAL_BITS) as u16);
     }
-}
-
-fn along_taps<const STEP: usize, const TAPS: usize>(
-    blended: &[u16],
-    offset: usize,
-    axis: &Axis,
-    out: &mut [u16],
-) {
-    let weights = axis.weights.as_chunks::<TAPS>().0;
-    for ((out, &first), weights) in out.iter_mut().zip(&axis.first).zip(weights) {
-        let samples = &blended[offset + STEP * first..][..=STEP * (TAPS - 1)];
-        let mut sum = 0;
-        for tap in 0..TAPS {
-            sum += u32::from(samples[STEP * tap]) * u32::from(weights[tap]);
-        }
-        *out = fixed(sum);
-    }
-}
-
-/// 8.8 fixed point again.
-fn fixed(sum: u32) -> u16 {
-    ((sum + (1 << (HORIZONTAL_BITS - 1))) >> HORIZONTAL_BITS) as u16
 }

@@ -1,7 +1,7 @@
 //! Bilinear resampling, antialiased when shrinking: Pillow's triangle filter, whose support grows with
 //! the scale (<https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c>).
 
-use super::blend::Blender;
+use super::blend::{Blender, LANES};
 use super::picture::{Colors, Picture};
 use super::pillow::Pillow;
 use crate::frame::Size;
@@ -47,7 +47,9 @@ pub(super) fn windows(
 #[derive(Debug, Default)]
 pub struct Rows {
     pub(super) blended: Vec<u16>,
-    pub(super) components: [Vec<u16>; 3],
+    pub(super) interleaved: Vec<[u16; LANES]>,
+    pub(super) components: [Vec<[u16; LANES]>; 3],
+    pub(super) rgb_lanes: [Vec<[u8; LANES]>; 3],
     pub(super) narrow: Vec<u8>,
     pub(super) sums: Vec<i32>,
     pub(super) rgb: [Vec<u8>; 3],
