@@ -196,17 +196,58 @@ fn blend(plane: &Plane<'_>, (first, weights): (usize, &[u16]), span: (usize, usi
     }
 }
 
-/// Resamples one component along eight blended rows.
+/// Resamples one component along eight blended rows. Steps and the usual numbers of taps are known to the
+/// compiler, so that the sums stay in registers.
 fn along(blended: &[[u16; LANES]], component: Component, axis: &Axis, out: &mut [[u16; LANES]]) {
-    let Component { offset, step, .. } = component;
-    for ((out, &first), weights) in out.iter_mut().zip(&axis.first).zip(axis.weights.chunks_exact(axis.taps))
-    {
-        let mut sums = [1 << (HORIZONTAL_BITS - 1); LANES];
-        for (samples, &weight) in blended[offset + step * first..].iter().step_by(step).zip(weights) {
-            for (sum, &sample) in sums.iter_mut().zip(samples) {
-                *sum += u32::from(sample) * u32::from(weight);
+    match component.step {
+        1 => along_step::<1>(blended, component.offset, axis, out),
+        2 => along_step::<2>(blended, component.offset, axis, out),
+        _ => along_step::<4>(blended, component.offset, axis, out),
+    }
+}
+
+fn along_step<const STEP: usize>(
+    blended: &[[u16; LANES]],
+    offset: usize,
+    axis: &Axis,
+    out: &mut [[u16; LANES]],
+) {
+    match axis.taps {
+        2 => along_taps::<STEP, 2>(blended, offset, axis, out),
+        3 => along_taps::<STEP, 3>(blended, offset, axis, out),
+        4 => along_taps::<STEP, 4>(blended, offset, axis, out),
+        5 => along_taps::<STEP, 5>(blended, offset, axis, out),
+        taps => {
+            for ((out, &first), weights) in
+                out.iter_mut().zip(&axis.first).zip(axis.weights.chunks_exact(taps))
+            {
+                let samples = blended[offset + STEP * first..].iter().step_by(STEP);
+                *out = weighted(samples.zip(weights));
             }
         }
-        *out = sums.map(|sum| (sum >> HORIZONTAL_BITS) as u16);
     }
+}
+
+fn along_taps<const STEP: usize, const TAPS: usize>(
+    blended: &[[u16; LANES]],
+    offset: usize,
+    axis: &Axis,
+    out: &mut [[u16; LANES]],
+) {
+    for ((out, &first), weights) in out.iter_mut().zip(&axis.first).zip(axis.weights.as_chunks::<TAPS>().0) {
+        let samples = &blended[offset + STEP * first..][..=STEP * (TAPS - 1)];
+        *out = weighted((0..TAPS).map(|tap| (&samples[STEP * tap], &weights[tap])));
+    }
+}
+
+/// The sums of eight rows' samples, each weighted, back in 8.8 fixed point.
+#[inline]
+fn weighted<'a>(taps: impl Iterator<Item = (&'a [u16; LANES], &'a u16)>) -> [u16; LANES] {
+    let mut sums = [1 << (HORIZONTAL_BITS - 1); LANES];
+    for (samples, &weight) in taps {
+        for (sum, &sample) in sums.iter_mut().zip(samples) {
+            *sum += u32::from(sample) * u32::from(weight);
+        }
+    }
+    sums.map(|sum| (sum >> HORIZONTAL_BITS) as u16)
 }
