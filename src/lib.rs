@@ -32,5 +32,6 @@ pub mod telemetry;
 pub mod vitals;
 
 pub mod allocations;
+pub mod checksum;
 pub mod cli;
 pub mod daemon;

@@ -2,12 +2,12 @@
 
 use super::camera::Known;
 use super::fleet::Fleet;
+use crate::checksum::sha256;
 use crate::infer::Runtime;
 use crate::telemetry::machine::Machine;
 use crate::telemetry::process::Process;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -37,7 +37,7 @@ pub fn info(runtime: &Runtime, models: &[ModelFacts], cameras: &[String]) -> Val
         .map(|m| {
             let facts = json!({
                 "file": m.path.file_name().map(|n| n.to_string_lossy()),
-                "sha256": sha256(&m.path),
+                "sha256": sha256(&m.path).ok(),
                 "threads": m.threads,
             });
             (m.name.clone(), facts)
@@ -51,10 +51,6 @@ pub fn info(runtime: &Runtime, models: &[ModelFacts], cameras: &[String]) -> Val
         "cameras": cameras,
         "models": models,
     })
-}
-
-fn sha256(path: &Path) -> Option<String> {
-    std::fs::read(path).ok().map(|bytes| format!("{:x}", Sha256::digest(bytes)))
 }
 
 /// Makes `stats`: what happened since the last time.

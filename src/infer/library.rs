@@ -2,7 +2,7 @@
 
 use super::InferError;
 use super::api::{ANY_INT, AnyInt, Api, EnvironmentOption, Handle, OPTION_MIN_LOG_SEVERITY, SEVERITY_SILENT};
-use sha2::{Digest, Sha256};
+use crate::checksum::sha256;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,8 +79,7 @@ impl Drop for Runtime {
 /// The version of a library file without loading it.
 #[must_use]
 pub fn version_of(path: &Path) -> String {
-    let Ok(bytes) = std::fs::read(path) else { return "unreadable".to_owned() };
-    let sum = format!("{:x}", Sha256::digest(&bytes));
+    let Ok(sum) = sha256(path) else { return "unreadable".to_owned() };
     if KNOWN.contains(&sum.as_str()) { VERSION.to_owned() } else { format!("unknown (sha256 {sum})") }
 }
 
