@@ -1,5 +1,6 @@
 //! Values with a syntax of their own: durations, addresses, names, paths.
 
+use crate::publish::message::RESERVED;
 use std::time::Duration;
 
 /// `500ms`, `30s`, `5m`, `1h`, `7d`.
@@ -48,24 +49,6 @@ pub fn broker(url: &str) -> Result<(String, u16, bool), String> {
         _ => Err(format!("{url:?} names no host and port; write mqtt://host:1883")),
     }
 }
-
-/// Fixed first parts of topics below the prefix or below a camera.
-const RESERVED: [&str; 14] = [
-    "all",
-    "available",
-    "classification",
-    "detect",
-    "detections",
-    "error",
-    "events",
-    "info",
-    "motion",
-    "restart",
-    "snapshot",
-    "stats",
-    "status",
-    "threshold",
-];
 
 /// A camera's name.
 pub fn name(text: &str) -> Result<String, String> {

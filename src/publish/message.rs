@@ -57,6 +57,24 @@ pub fn classification(seen: &Observation<'_>) -> Vec<u8> {
     message.to_string().into_bytes()
 }
 
+/// First parts of topics below the prefix or below a camera that mean something of their own.
+pub const RESERVED: [&str; 14] = [
+    "all",
+    "available",
+    "classification",
+    "detect",
+    "detections",
+    "error",
+    "events",
+    "info",
+    "motion",
+    "restart",
+    "snapshot",
+    "stats",
+    "status",
+    "threshold",
+];
+
 /// A label as part of a topic: lower case, all but letters, digits, `_` and `-` become `_`.
 #[must_use]
 pub fn slug(label: &str) -> String {

@@ -200,7 +200,7 @@ impl State {
         let mut old = std::mem::take(cameras);
         for config in configs {
             let state = old.remove(&config.name).unwrap_or_else(|| CameraState::new(&config.name));
-            cameras.insert(config.name.clone(), state.with_labels(config.labels.as_deref()));
+            cameras.insert(config.name.clone(), state.configured(config));
         }
         let mut wanted = BTreeSet::from(["available".to_owned(), "info".to_owned()]);
         set(retained, "available", b"online".to_vec());
@@ -210,6 +210,10 @@ impl State {
                 set(retained, &status, CameraStatus::Offline.as_str().into());
             }
             wanted.insert(status);
+            for (topic, payload) in camera.settings() {
+                set(retained, &topic, payload.into_bytes());
+                wanted.insert(topic);
+            }
             wanted.extend(camera.topics());
             camera.tell_counts(&mut |topic, payload| {
                 set(retained, topic, payload);

@@ -58,6 +58,12 @@ impl Broker {
         true
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.as_ref().expect("it runs").id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().expect("kill runs").success());
+    }
+
     /// Ends it at once.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -90,8 +96,13 @@ pub struct Subscriber {
 impl Subscriber {
     /// Subscribes to `topic` with further arguments.
     pub fn new(port: u16, topic: &str, arguments: &[&str]) -> Self {
+        Self::to("127.0.0.1", port, topic, arguments)
+    }
+
+    /// The same at `host`.
+    pub fn to(host: &str, port: u16, topic: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new("mosquitto_sub")
-            .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-t", topic, "-F", "%r %t %p"])
+            .args(["-h", host, "-p", &port.to_string(), "-t", topic, "-F", "%r %t %p"])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

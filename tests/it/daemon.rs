@@ -153,6 +153,8 @@ fn a_subscriber_sees_state_counts_and_detections_and_a_clean_goodbye() {
     sub.wait_for("edgecam/porch/status", "online");
     sub.wait_for("edgecam/porch/dog", "0");
     sub.wait_for("edgecam/porch/bus", "1");
+    sub.wait_for("edgecam/porch/detect/state", "ON");
+    sub.wait_for("edgecam/porch/threshold/state", "0.5");
     let people = sub.wait("people", |m| {
         m.topic == "edgecam/porch/person" && m.payload.parse::<u32>().is_ok_and(|n| n >= 3)
     });
@@ -367,7 +369,7 @@ fn cars_are_found_in_a_film() {
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once_and_a_lost_camera_does_not() {
+fn a_camera_that_is_not_there_is_waited_for() {
     let Some(place) = Place::new() else { return };
     let camera = "[[camera]]\nname = \"gone\"\nsource = { v4l2 = { device = \"/dev/no-such-camera\" } }\nmodel = \"coco\"\n";
     place.write("", camera);
@@ -376,6 +378,74 @@ fn a_second_signal_ends_it_at_once_and_a_lost_camera_does_not() {
     assert!(line.contains("/dev/no-such-camera"), "{line}");
     daemon.wait_for_line("ready after");
     daemon.signal("-TERM");
+    assert_eq!(daemon.exit(), 0);
+}
+
+#[test]
+fn a_hung_broker_holds_up_nothing_and_a_second_signal_even_less() {
+    let (Some(place), Some(broker)) = (Place::new(), Broker::open()) else { return };
+    place.write(&mqtt(broker.port), &picture("porch", "bus.jpg", ""));
+    for second in [false, true] {
+        let mut daemon = place.run();
+        daemon.wait_for_line("connected");
+        broker.signal("-STOP");
+        let start = Instant::now();
+        daemon.signal("-TERM");
+        if second {
+            daemon.wait_for_line("stopping");
+            daemon.signal("-TERM");
+        }
+        assert_eq!(daemon.exit(), 0);
+        assert!(start.elapsed() < Duration::from_secs(5), "it took {:?} to stop", start.elapsed());
+        broker.signal("-CONT");
+    }
+}
+
+#[test]
+fn tls_with_an_authority_and_a_certificate_of_our_own() {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+    let Some(place) = Place::new() else { return };
+    let key = || KeyPair::generate().expect("a key");
+    let mut authority = CertificateParams::new(Vec::<String>::new()).expect("no names");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(DnType::CommonName, "an authority");
+    let authority = CertifiedIssuer::self_signed(authority, key()).expect("an authority");
+    let issue = |name: &str| {
+        let (key, params) = (key(), CertificateParams::new(vec![name.to_owned()]).expect("a name"));
+        (params.signed_by(&key, &authority).expect("signed").pem(), key.serialize_pem())
+    };
+    let write = |name: &str, text: &str| {
+        let path = place.path(name);
+        std::fs::write(&path, text).expect("the folder is ours");
+        path.display().to_string()
+    };
+    let (server, client) = (issue("localhost"), issue("edgecam"));
+    let ca = write("ca.pem", &authority.pem());
+    let (cert, key) = (write("server.pem", &server.0), write("server.key", &server.1));
+    let (our_cert, our_key) = (write("client.pem", &client.0), write("client.key", &client.1));
+    // Mosquitto gives up root before it reads them.
+    let _ = Command::new("chmod").arg("-R").arg("a+rX").arg(place.folder.path()).status();
+    let lines = format!(
+        "allow_anonymous true\ncafile {ca}\ncertfile {cert}\nkeyfile {key}\nrequire_certificate true"
+    );
+    let Some(broker) = Broker::start(&lines) else { return };
+    let url = format!("[mqtt]\nurl = \"mqtts://localhost:{}\"\nca_file = \"{ca}\"", broker.port);
+    let camera = picture("porch", "bus.jpg", "");
+
+    place.write(&url, &camera);
+    let stranger = place.run();
+    stranger.wait_for_line("trying again");
+    assert!(!stranger.lines.lock().expect("no panic").iter().any(|line| line.contains(": connected")));
+    drop(stranger);
+
+    place.write(&format!("{url}\ncert_file = \"{our_cert}\"\nkey_file = \"{our_key}\""), &camera);
+    let mut daemon = place.run();
+    daemon.wait_for_line(": connected");
+    let tls = ["--cafile", &ca, "--cert", &our_cert, "--key", &our_key];
+    let sub = Subscriber::to("localhost", broker.port, "edgecam/#", &tls);
+    sub.wait_for("edgecam/available", "online");
+    daemon.signal("-TERM");
+    sub.wait_for("edgecam/available", "offline");
     assert_eq!(daemon.exit(), 0);
 }
 
@@ -411,9 +481,17 @@ fn a_missing_runtime_library_is_a_sentence() {
         out.status.code() == Some(1) && text.contains("/no/lib.so") && text.contains("EDGECAM_LITERT"),
         "{text}"
     );
+    // A file that is no library, and a library that is not LiteRT.
     let wrong = place.path("lib.so");
     std::fs::write(&wrong, "no library").expect("the folder is ours");
-    let out = edgecam().arg("run").arg("--config").arg(&place.config).env("EDGECAM_LITERT", &wrong).output();
-    let text = String::from_utf8_lossy(&out.expect("edgecam runs").stderr).into_owned();
-    assert!(text.contains("load the runtime library"), "{text}");
+    let other = glob::glob("/lib/*-linux-gnu/libm.so.6").expect("a pattern").flatten().next();
+    for (library, part) in
+        [(Some(wrong), "load the runtime library"), (other, "no function LiteRtCreateEnvironment")]
+    {
+        let Some(library) = library else { continue };
+        let out =
+            edgecam().arg("run").arg("--config").arg(&place.config).env("EDGECAM_LITERT", &library).output();
+        let text = String::from_utf8_lossy(&out.expect("edgecam runs").stderr).into_owned();
+        assert!(text.contains(part) && text.contains("make setup"), "{text}");
+    }
 }

@@ -185,6 +185,41 @@ fn wrong_usage_exits_2_and_bad_pictures_1() {
 }
 
 #[test]
+fn labels_fewer_than_classes_are_told() {
+    let Some(model) = data("classify/mobilenet_v2_1.0_224_quant.tflite") else { return };
+    let (labels, picture) =
+        (data("labels/coco_labels.txt").expect("beside it"), data("images/cat.bmp").expect("beside it"));
+    let output =
+        edgecam().arg("detect").arg("--model").arg(model).arg("--labels").arg(labels).arg(picture).output();
+    let (code, _, stderr) = outcome(&output.expect("edgecam runs"));
+    assert!(
+        code == 1 && stderr.contains("90 labels are fewer than the model's 1001 classes"),
+        "{code} {stderr}"
+    );
+}
+
+#[test]
+fn a_steady_frame_allocates_nothing() {
+    let Some(model) = data("classify/mlperf_tiny_vww_96_int8.tflite") else { return };
+    let images = data("images").expect("beside it");
+    for form in ["yuyv", "rgb", "mjpeg"] {
+        let mut command = edgecam();
+        command.arg("bench").arg("--json").args(["--frames", "30", "--as", form]).arg("--model").arg(&model);
+        // Pictures of one size, as a camera's are.
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::copy(images.join("bus.jpg"), folder.path().join("a.jpg")).expect("copied");
+        let (code, stdout, stderr) =
+            outcome(&command.arg("--images").arg(folder.path()).output().expect("edgecam runs"));
+        assert_eq!(code, 0, "{stderr}");
+        let report: Value = serde_json::from_str(&stdout).expect("JSON");
+        for stage in ["preprocess", "infer", "decode"] {
+            assert_eq!(report["allocations_per_frame"][stage], 0.0, "{form}: {report}");
+        }
+        assert!(report["bare_ms"]["median"].as_f64() > Some(0.0), "{report}");
+    }
+}
+
+#[test]
 fn annotated_pictures_are_written_once_each() {
     let (Some(model), Some(labels)) =
         (data("detect/ssd_mobilenet_v1_coco_quant_detect.tflite"), data("labels/coco_labels.txt"))

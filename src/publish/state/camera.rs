@@ -2,6 +2,7 @@
 
 use super::super::json::label_of;
 use super::super::message::{classification, slug};
+use crate::config;
 use crate::publish::Observation;
 
 /// Counts of one camera.
@@ -15,6 +16,7 @@ pub struct CameraState {
     classification_topic: String,
     /// Class index last told.
     class: Option<usize>,
+    threshold: f32,
 }
 
 /// One label's count.
@@ -52,11 +54,14 @@ impl CameraState {
             labels: Vec::new(),
             classification_topic: format!("{name}/classification"),
             class: None,
+            threshold: 0.0,
         }
     }
 
-    /// Only `labels` are reported (absent: all). Labels seen before stay where all are.
-    pub fn with_labels(mut self, labels: Option<&[String]>) -> Self {
+    /// As `config` has it. Labels seen before stay where all are reported.
+    pub fn configured(mut self, config: &config::Camera) -> Self {
+        self.threshold = config.threshold;
+        let labels = config.labels.as_deref();
         if let Some(labels) = labels {
             self.labels.retain(|count| labels.contains(&count.label));
         }
@@ -72,7 +77,13 @@ impl CameraState {
         self
     }
 
-    /// The retained topics it has now, but for its status.
+    /// Topics and payloads of what can be set.
+    pub fn settings(&self) -> [(String, String); 2] {
+        let topic = |key: &str| format!("{}/{key}/state", self.name);
+        [(topic("detect"), "ON".to_owned()), (topic("threshold"), self.threshold.to_string())]
+    }
+
+    /// The retained topics it has now, but for its status and settings.
     pub fn topics(&self) -> impl Iterator<Item = String> {
         let counts = self.labels.iter().chain([&self.all]).map(|count| count.topic.clone());
         counts.chain(self.class.map(|_| self.classification_topic.clone()))
