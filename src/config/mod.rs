@@ -1,6 +1,7 @@
 //! The config, validated: every value is in range, every reference resolved, every default filled in.
 //! `file` is what the user wrote, `validate` the way from there to here.
 
+mod checker;
 mod file;
 mod lenient;
 mod problem;
@@ -57,7 +58,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, Problems> {
     let read = lenient::read::<file::File>(text, &mut problems);
     let config = read.and_then(|(file, taken_out)| {
         let folder = path.parent().unwrap_or(Path::new(""));
-        let mut checker = validate::Checker { folder, taken_out: &taken_out, problems: &mut problems };
+        let mut checker = checker::Checker { folder, taken_out: &taken_out, problems: &mut problems };
         validate::config(&file, &mut checker)
     });
     problems.finish(path, text, config)

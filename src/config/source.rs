@@ -1,8 +1,8 @@
 //! The `source` of a camera, validated.
 
+use super::checker::{Checker, within};
 use super::file;
 use super::lenient::start;
-use super::validate::{Checker, within};
 use super::value::expanded;
 use super::{Device, Source};
 use crate::frame::{PixelFormat, Size};

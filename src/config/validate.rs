@@ -1,14 +1,13 @@
 //! From what the user wrote to a valid config. Every default is written here, once.
 
+use super::checker::{Checker, within};
 use super::file;
-use super::lenient::{TakenOut, start};
-use super::problem::Collector;
-use super::value::{broker, default_client_id, duration, expanded, name};
+use super::lenient::start;
+use super::value::{broker, default_client_id, name};
 use super::{Camera, Config, Model, Mqtt, Tls};
 use crate::geometry::NormBox;
 use crate::model::Manifest;
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
 use std::time::Duration;
 use toml::Spanned;
 
@@ -19,85 +18,6 @@ const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_THRESHOLD: f64 = 0.5;
 /// Three threads give nearly what four do and leave a core to the rest.
 const MOST_DEFAULT_THREADS: usize = 3;
-
-/// What every check needs.
-pub(super) struct Checker<'a> {
-    pub folder: &'a Path,
-    pub taken_out: &'a TakenOut,
-    pub problems: &'a mut Collector,
-}
-
-impl Checker<'_> {
-    /// Notes a problem of a value.
-    pub fn refuse<T>(&mut self, value: &Spanned<T>, text: impl Into<String>) {
-        self.problems.add(value.span().start, text);
-    }
-
-    /// The value, checked by `check`, or `None` after its problem was noted or when it is absent.
-    pub fn checked<T, U>(
-        &mut self,
-        key: &str,
-        value: Option<&Spanned<T>>,
-        check: impl FnOnce(&T) -> Result<U, String>,
-    ) -> Option<U> {
-        let value = value?;
-        check(value.get_ref()).map_err(|why| self.refuse(value, format!("{key}: {why}"))).ok()
-    }
-
-    /// As [`Checker::checked`], and notes its absence from the table that starts at `table`.
-    pub fn required<T, U>(
-        &mut self,
-        table: usize,
-        key: &str,
-        value: Option<&Spanned<T>>,
-        check: impl FnOnce(&T) -> Result<U, String>,
-    ) -> Option<U> {
-        if value.is_none() && !self.taken_out.contains(&(table, key.to_owned())) {
-            self.problems.add(table, format!("{key} is missing"));
-        }
-        self.checked(key, value, check)
-    }
-
-    /// A file that must exist, relative to the config's folder.
-    pub fn file(&mut self, key: &str, value: Option<&Spanned<String>>) -> Option<PathBuf> {
-        let folder = self.folder.to_owned();
-        self.checked(key, value, |text| existing(&folder, &expanded(text)?))
-    }
-
-    fn duration(
-        &mut self,
-        key: &str,
-        value: Option<&Spanned<String>>,
-        range: (Duration, Duration),
-        default: Duration,
-    ) -> Duration {
-        let within = |text: &String| {
-            let duration = duration(text)?;
-            if (range.0..=range.1).contains(&duration) {
-                return Ok(duration);
-            }
-            Err(format!("{text} is not between {:?} and {:?}", range.0, range.1))
-        };
-        self.checked(key, value, within).unwrap_or(default)
-    }
-}
-
-fn existing(folder: &Path, text: &str) -> Result<PathBuf, String> {
-    let path = folder.join(text);
-    match std::fs::metadata(&path) {
-        Ok(meta) if meta.is_file() => Ok(path),
-        Ok(_) => Err(format!("{} is not a file", path.display())),
-        Err(e) => Err(format!("{}: {e}", path.display())),
-    }
-}
-
-/// A number in a range.
-pub(super) fn within<T: PartialOrd + std::fmt::Display + Copy>(
-    low: T,
-    high: T,
-) -> impl Fn(&T) -> Result<T, String> {
-    move |&v| if v >= low && v <= high { Ok(v) } else { Err(format!("{v} is not between {low} and {high}")) }
-}
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -110,13 +30,12 @@ pub(super) fn config(file: &file::File, c: &mut Checker<'_>) -> Option<Config> {
     let library = file.runtime.as_ref().and_then(|r| r.library.clone());
     let runtime_library = c.file("library", library.as_ref());
     let models: Vec<Option<Model>> = file.model.iter().map(|(name, m)| model(name, m, c)).collect();
-    let mut names = HashMap::new();
+    let mut names = HashSet::new();
     let mut cameras = Vec::new();
     for camera in &file.camera {
         if let Some(name) = &camera.get_ref().name
-            && let Some(first) = names.insert(name.get_ref().clone(), name.span().start)
+            && !names.insert(name.get_ref().as_str())
         {
-            let _: usize = first;
             c.refuse(name, format!("name: there is a camera {} already; names are unique", name.get_ref()));
         }
         cameras.push(self::camera(camera, file, c));

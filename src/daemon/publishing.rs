@@ -1,11 +1,11 @@
 //! The sinks of a config, and the task that talks to the broker.
 
+use crate::back_off::BackOff;
 use crate::config::{self, Config};
 use crate::publish::state::State;
 use crate::publish::terminal::Terminal;
 use crate::publish::{Publication, Sink, mqtt};
 use crate::shutdown::Shutdown;
-use crate::source::capture::BackOff;
 use crate::vitals::Vitals;
 use serde_json::{Value, json};
 use std::io::stdout;

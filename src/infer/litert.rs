@@ -4,103 +4,15 @@
 //! and decoding reads the runtime's own buffers.
 #![expect(unsafe_code, reason = "calls into a C library, whose handles this module owns")]
 
-use super::api::{ACCELERATOR_CPU, Api, Handle, Layout, QUANTIZATION_PER_TENSOR, RankedTensorType};
+use super::api::{ACCELERATOR_CPU, Api, Handle, Layout, RankedTensorType};
+use super::handle::{Buffer, Owned, ok};
 use super::library::Runtime;
 use super::quiet::quietly;
-use super::{ElementType, Engine, InferError, InputMemory, Loaded, Quantization, TensorSpec};
-use std::any::Any;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use super::signature::{SIGNATURE, Tensors, shape};
+use super::{Engine, InferError, InputMemory, Loaded};
+use std::ffi::{CStr, c_char, c_int};
 use std::ptr::null_mut;
 use std::sync::Arc;
-
-/// Edgecam runs a model's first signature.
-const SIGNATURE: usize = 0;
-
-/// Room for the outputs of any model edgecam can decode.
-const MAX_OUTPUTS: usize = 64;
-
-/// A handle, destroyed when dropped; keeps the library loaded.
-struct Owned {
-    handle: Handle,
-    destroy: unsafe extern "C" fn(Handle),
-    runtime: Arc<Runtime>,
-}
-
-// SAFETY: LiteRT's objects are not tied to a thread; this one is used by its owner only.
-unsafe impl Send for Owned {}
-
-impl Owned {
-    /// Calls `create` with a place for the handle; `Err` is its status.
-    fn create(
-        runtime: &Arc<Runtime>,
-        destroy: unsafe extern "C" fn(Handle),
-        create: impl FnOnce(&Api, *mut Handle) -> c_int,
-    ) -> Result<Self, c_int> {
-        let mut handle = null_mut();
-        match create(&runtime.api, &raw mut handle) {
-            0 if !handle.is_null() => Ok(Self { handle, destroy, runtime: Arc::clone(runtime) }),
-            status => Err(status),
-        }
-    }
-}
-
-impl Drop for Owned {
-    fn drop(&mut self) {
-        // SAFETY: the handle came from the matching create function and is destroyed once.
-        unsafe { (self.destroy)(self.handle) }
-    }
-}
-
-/// A tensor's memory in the runtime.
-struct Buffer {
-    owned: Owned,
-    memory: *mut u8,
-    bytes: usize,
-}
-
-// SAFETY: `memory` belongs to `owned`, which may change threads.
-unsafe impl Send for Buffer {}
-
-impl Buffer {
-    /// Memory for a tensor of type `kind` by the compiled model's requirements, filled with zeros.
-    fn new(runtime: &Arc<Runtime>, kind: &RankedTensorType, requirements: Handle) -> Result<Self, c_int> {
-        let owned = Owned::create(runtime, runtime.api.destroy_tensor_buffer, |api, out| {
-            // SAFETY: both descriptions outlive the call, which copies them.
-            unsafe { (api.create_tensor_buffer)(runtime.environment, kind, requirements, out) }
-        })?;
-        let (mut memory, mut bytes) = (null_mut::<c_void>(), 0);
-        // SAFETY: a live buffer and places for the results.
-        let status = unsafe {
-            match (runtime.api.host_memory)(owned.handle, &raw mut memory) {
-                0 => (runtime.api.packed_size)(owned.handle, &raw mut bytes),
-                status => status,
-            }
-        };
-        if status != 0 || memory.is_null() {
-            return Err(status);
-        }
-        // SAFETY: the runtime allocated at least `bytes` bytes at `memory`.
-        unsafe { memory.cast::<u8>().write_bytes(0, bytes) };
-        Ok(Self { owned, memory: memory.cast(), bytes })
-    }
-
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: `bytes` initialised bytes that live as long as `owned`; the runtime writes them only
-        // during a run, which needs the engine exclusively.
-        unsafe { std::slice::from_raw_parts(self.memory, self.bytes) }
-    }
-}
-
-impl InputMemory for Buffer {
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as in `bytes`, and `self` is borrowed exclusively.
-        unsafe { std::slice::from_raw_parts_mut(self.memory, self.bytes) }
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-}
 
 /// A compiled model. Fields are dropped in order: buffers, compiled model, model, its file.
 struct LiteRt {
@@ -247,85 +159,6 @@ fn messages(compiled: &Owned, status: c_int) -> String {
     if said.is_empty() { format!("the runtime fails with status {status}") } else { said }
 }
 
-/// What a model's first signature takes and gives.
-struct Tensors {
-    input_type: RankedTensorType,
-    input: TensorSpec,
-    output_types: Vec<RankedTensorType>,
-    outputs: Vec<TensorSpec>,
-}
-
-impl Tensors {
-    fn of(api: &Api, model: Handle) -> Result<Self, String> {
-        let unreadable = |status: c_int| format!("the runtime can't describe it (status {status})");
-        let (mut signatures, mut signature, mut inputs, mut outputs) = (0, null_mut(), 0, 0);
-        // SAFETY: a live model and places for the results.
-        unsafe {
-            ok((api.model_signatures)(model, &raw mut signatures)).map_err(unreadable)?;
-            if signatures == 0 {
-                return Err("it has no signature and no graph".to_owned());
-            }
-            ok((api.model_signature)(model, SIGNATURE, &raw mut signature)).map_err(unreadable)?;
-            ok((api.signature_inputs)(signature, &raw mut inputs)).map_err(unreadable)?;
-            ok((api.signature_outputs)(signature, &raw mut outputs)).map_err(unreadable)?;
-        }
-        if inputs != 1 || outputs == 0 || outputs > MAX_OUTPUTS {
-            return Err(format!(
-                "it has {inputs} inputs and {outputs} outputs; edgecam runs models that take one picture"
-            ));
-        }
-        let (input_type, mut input) = tensor(api, |out| {
-            // SAFETY: a live signature and a place for the result.
-            unsafe { (api.signature_input)(signature, 0, out) }
-        })?;
-        input.shape = shape(&input_type.layout)
-            .ok_or_else(|| format!("its input {} has no fixed shape", input.name))?;
-        let (mut output_types, mut specs) = (Vec::with_capacity(outputs), Vec::with_capacity(outputs));
-        for index in 0..outputs {
-            let (kind, spec) = tensor(api, |out| {
-                // SAFETY: a live signature, an index below the number of outputs, a place for the result.
-                unsafe { (api.signature_output)(signature, index, out) }
-            })?;
-            output_types.push(kind);
-            specs.push(spec);
-        }
-        Ok(Self { input_type, input, output_types, outputs: specs })
-    }
-}
-
-/// A tensor's type and all of its description but the shape.
-fn tensor(
-    api: &Api,
-    get: impl FnOnce(*mut Handle) -> c_int,
-) -> Result<(RankedTensorType, TensorSpec), String> {
-    let unreadable = |status: c_int| format!("the runtime can't describe a tensor of it (status {status})");
-    let mut tensor = null_mut();
-    ok(get(&raw mut tensor)).map_err(unreadable)?;
-    let mut kind = RankedTensorType::default();
-    let mut name: *const c_char = std::ptr::null();
-    let mut quantization = 0;
-    // SAFETY: a live tensor and places for the results; the name belongs to the model and is copied.
-    let name = unsafe {
-        ok((api.ranked_tensor_type)(tensor, &raw mut kind)).map_err(unreadable)?;
-        ok((api.tensor_name)(tensor, &raw mut name)).map_err(unreadable)?;
-        ok((api.quantization_type)(tensor, &raw mut quantization)).map_err(unreadable)?;
-        if name.is_null() { String::new() } else { CStr::from_ptr(name).to_string_lossy().into_owned() }
-    };
-    let element = element_type(kind.element_type).ok_or_else(|| {
-        format!("its tensor {name} has elements of type {}, which edgecam can't read", kind.element_type)
-    })?;
-    let quantization = if quantization == QUANTIZATION_PER_TENSOR {
-        let mut per_tensor = super::api::PerTensorQuantization::default();
-        // SAFETY: a live tensor that is quantised as a whole, and a place for the result.
-        ok(unsafe { (api.per_tensor_quantization)(tensor, &raw mut per_tensor) }).map_err(unreadable)?;
-        (per_tensor.scale > 0.0)
-            .then_some(Quantization { scale: per_tensor.scale, zero_point: per_tensor.zero_point })
-    } else {
-        None
-    };
-    Ok((kind, TensorSpec { name, element, shape: Vec::new(), quantization }))
-}
-
 /// Fills in the outputs' shapes, which a file need not hold (SSD post-processing).
 fn resolve_shapes(api: &Api, compiled: &Owned, outputs: &mut [RankedTensorType]) -> Result<(), c_int> {
     let mut layouts = vec![Layout::default(); outputs.len()];
@@ -362,29 +195,4 @@ fn add(api: &Api, options: &Owned, identifier: &CStr, payload: &str) -> Result<(
         ok((api.create_opaque_options)(identifier.as_ptr(), copy.cast(), Some(libc::free), &raw mut opaque))?;
         ok((api.add_opaque_options)(options.handle, opaque))
     }
-}
-
-/// The dimensions, or `None` when one is not known.
-fn shape(layout: &Layout) -> Option<Vec<usize>> {
-    let rank = (layout.rank_and_flags & 0x7f) as usize;
-    let dimensions = layout.dimensions.get(..rank)?;
-    dimensions.iter().map(|&d| usize::try_from(d).ok().filter(|&d| d > 0)).collect()
-}
-
-/// `kLiteRtElementType…`, `litert_model_types.h`.
-fn element_type(id: c_int) -> Option<ElementType> {
-    Some(match id {
-        1 => ElementType::F32,
-        2 => ElementType::I32,
-        3 => ElementType::U8,
-        4 => ElementType::I64,
-        7 => ElementType::I16,
-        9 => ElementType::I8,
-        10 => ElementType::F16,
-        _ => return None,
-    })
-}
-
-fn ok(status: c_int) -> Result<(), c_int> {
-    if status == 0 { Ok(()) } else { Err(status) }
 }

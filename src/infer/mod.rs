@@ -1,9 +1,11 @@
 //! Running a model. [`Engine`] is the seam: LiteRT behind it, or a scripted one in tests.
 
 mod api;
+mod handle;
 mod library;
 pub mod litert;
 mod quiet;
+mod signature;
 
 pub use library::{Runtime, VERSION, find, version_of};
 

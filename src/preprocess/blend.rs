@@ -5,8 +5,9 @@
 //! samples with one weight; then colour is converted. All three compile to SIMD.
 
 use super::color;
+use super::filter::{Window, windows};
 use super::picture::{Colors, Component, Picture, Plane};
-use super::resample::{Rows, Window, windows};
+use super::rows::{LANES, Rows};
 use crate::frame::Size;
 use crate::geometry::NormBox;
 
@@ -14,9 +15,6 @@ use crate::geometry::NormBox;
 const VERTICAL_BITS: u32 = 8;
 /// Weights along a row sum to 2^14.
 const HORIZONTAL_BITS: u32 = 14;
-
-/// Rows that are made at once: as many 16-bit numbers as a SIMD register of any machine holds.
-pub(super) const LANES: usize = 8;
 
 /// For each output, which inputs make it and by how much.
 #[derive(Debug)]

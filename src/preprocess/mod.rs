@@ -5,12 +5,14 @@
 
 mod blend;
 mod color;
+mod filter;
 mod jpeg;
 mod picture;
 mod pillow;
 #[cfg(test)]
 mod reference;
 mod resample;
+mod rows;
 mod tensor;
 
 pub use jpeg::JpegDecoder;
@@ -21,7 +23,8 @@ use crate::frame::{Frame, PixelFormat, Size};
 use crate::geometry::{Fit, NormBox, Placement};
 use crate::infer::TensorSpec;
 use crate::model::ModelInfo;
-use resample::{Resampler, Rows};
+use resample::Resampler;
+use rows::Rows;
 use tensor::TensorWriter;
 
 /// Grey of the padding around a letterboxed picture, as Ultralytics fills it.

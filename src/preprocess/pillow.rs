@@ -3,8 +3,8 @@
 //! is off by one. Algorithm: `ImagingResampleHorizontal_8bpc` and `…Vertical_8bpc` of
 //! <https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c>.
 
+use super::filter::windows;
 use super::picture::Plane;
-use super::resample::windows;
 use crate::frame::Size;
 use crate::geometry::NormBox;
 

@@ -1,8 +1,8 @@
 //! The same as the fast path, written to be read: full-size RGB, floating point, one pixel at a time.
 
 use super::color::Matrix;
+use super::filter::support;
 use super::picture::{Colors, Picture};
-use super::resample::support;
 use crate::frame::Size;
 use crate::geometry::NormBox;
 

@@ -4,9 +4,9 @@
 mod connection;
 
 use super::state::State;
+use crate::back_off::BackOff;
 use crate::config::Mqtt;
 use crate::shutdown::Shutdown;
-use crate::source::capture::BackOff;
 use crate::vitals::{Pulse, Vitals};
 use connection::{Connection, Lost};
 use std::sync::atomic::Ordering;

@@ -1,17 +1,15 @@
 //! The loop of a capture thread: [`Capture::run`] is the policy (open, back off, open again),
 //! `run_once` the work (read frames, put them into the slot). Every wait ends at shutdown.
 
-mod back_off;
-
 use super::pace::Limit;
 use super::{FrameSource, SLICE, SourceError, SourceOpener};
+use crate::back_off::BackOff;
 use crate::config::{self, Source};
 use crate::frame::Frame;
 use crate::publish::CameraStatus;
 use crate::shutdown::Shutdown;
 use crate::slot::Outlet;
 use crate::vitals::Pulse;
-pub use back_off::BackOff;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

@@ -1,12 +1,13 @@
 //! Sources and the capture loop, from outside: scripted openers, real programs, real pipes.
 
+use edgecam::back_off::BackOff;
 use edgecam::config::{Camera, Source};
 use edgecam::frame::{ColorSpace, Frame, PixelFormat, Size};
 use edgecam::geometry::NormBox;
 use edgecam::publish::CameraStatus;
 use edgecam::shutdown::Shutdown;
 use edgecam::slot::{Outlet, Slots, Taken};
-use edgecam::source::capture::{BackOff, Capture, CaptureConfig, CaptureCounters, Outcome};
+use edgecam::source::capture::{Capture, CaptureConfig, CaptureCounters, Outcome};
 use edgecam::source::{FrameSource, SourceError, SourceOpener, mjpeg, opener};
 use edgecam::vitals::Vitals;
 use std::fs;
