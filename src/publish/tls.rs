@@ -1,9 +1,9 @@
 //! TLS for the broker's connection: rustls with ring.
 
 use crate::config::Tls;
-use rumqttc::tokio_rustls::rustls::pki_types::pem::PemObject;
-use rumqttc::tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rumqttc::tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use std::path::Path;
 use std::sync::Arc;
 
