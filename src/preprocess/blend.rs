@@ -112,21 +112,8 @@ impl Blender {
         Self { width: target.width as usize, vertical, horizontal, span }
     }
 
-    /// Output row `y` as R, G and B. Rows are asked for in order.
-    pub fn row(&self, picture: &Picture<'_>, y: usize, rows: &mut Rows) {
-        let lane = y % LANES;
-        if lane == 0 {
-            self.block(picture, y, rows);
-        }
-        for (row, lanes) in rows.rgb.iter_mut().zip(&rows.rgb_lanes) {
-            for (level, lanes) in row.iter_mut().zip(lanes) {
-                *level = lanes[lane];
-            }
-        }
-    }
-
-    /// Output rows `y` and those after it.
-    fn block(&self, picture: &Picture<'_>, y: usize, rows: &mut Rows) {
+    /// Makes output row `y` and those after it, as many as there are lanes.
+    pub fn block(&self, picture: &Picture<'_>, y: usize, rows: &mut Rows) {
         let Rows { blended, interleaved, components, rgb_lanes, .. } = rows;
         for (index, plane) in picture.planes.iter().enumerate() {
             let Some(axis) = &self.vertical[index] else { continue };

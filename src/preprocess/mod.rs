@@ -128,10 +128,10 @@ fn plan<'a>(
 fn fill(plan: &Plan, picture: &Picture<'_>, rows: &mut Rows, writer: &TensorWriter, input: &mut [u8]) {
     let target = plan.placement.target;
     writer.pad(input, target, PADDING);
-    plan.resampler.start(picture, target.size().width as usize, rows);
+    plan.resampler.start(picture, rows);
     for y in 0..target.size().height {
-        let rgb = plan.resampler.row(picture, y as usize, rows);
-        writer.row(input, target.x_min as usize, (target.y_min + y) as usize, rgb);
+        let at = (target.x_min as usize, (target.y_min + y) as usize);
+        plan.resampler.row(picture, y as usize, rows, writer, input, at);
     }
 }
 

@@ -77,8 +77,13 @@ impl Pillow {
         }
     }
 
-    /// The second pass: output row `y` from what [`Pillow::narrow`] made, as R, G and B.
-    pub fn row(&self, narrow: &[u8], y: usize, sums: &mut Vec<i32>, rgb: [&mut [u8]; 3]) {
+    /// The second pass: the pixels of output row `y` from what [`Pillow::narrow`] made.
+    pub fn row<'s>(
+        &self,
+        narrow: &[u8],
+        y: usize,
+        sums: &'s mut Vec<i32>,
+    ) -> impl ExactSizeIterator<Item = [u8; 3]> + Clone + use<'s> {
         let stride = self.width * 3;
         sums.resize(stride, 0);
         sums.fill(1 << (BITS - 1));
@@ -89,10 +94,7 @@ impl Pillow {
                 *sum += i32::from(level) * weight;
             }
         }
-        let [r, g, b] = rgb;
-        for (((pixel, r), g), b) in sums.as_chunks::<3>().0.iter().zip(r).zip(g).zip(b) {
-            [*r, *g, *b] = pixel.map(level);
-        }
+        sums.as_chunks::<3>().0.iter().map(|pixel| pixel.map(level))
     }
 }
 

@@ -3,7 +3,8 @@
 use super::blend::Blender;
 use super::picture::{Colors, Picture};
 use super::pillow::Pillow;
-use super::rows::Rows;
+use super::rows::{LANES, Rows};
+use super::tensor::TensorWriter;
 use crate::frame::Size;
 use crate::geometry::NormBox;
 
@@ -28,25 +29,34 @@ impl Resampler {
         }
     }
 
-    /// Begins with a picture whose rows are `width` pixels wide in the end.
-    pub fn start(&self, picture: &Picture<'_>, width: usize, rows: &mut Rows) {
-        for row in &mut rows.rgb {
-            row.resize(width, 0);
-        }
+    /// Begins with a picture.
+    pub fn start(&self, picture: &Picture<'_>, rows: &mut Rows) {
         if let Self::Rgb(pillow) = self {
             pillow.narrow(&picture.planes[0], &mut rows.narrow);
         }
     }
 
-    /// Output row `y` as R, G and B.
-    pub fn row<'r>(&self, picture: &Picture<'_>, y: usize, rows: &'r mut Rows) -> [&'r [u8]; 3] {
+    /// Writes output row `y` into `input` from pixel `at` (column, row) on. Rows are asked for in order.
+    pub fn row(
+        &self,
+        picture: &Picture<'_>,
+        y: usize,
+        rows: &mut Rows,
+        writer: &TensorWriter,
+        input: &mut [u8],
+        at: (usize, usize),
+    ) {
         match self {
-            Self::Planes(blender) => blender.row(picture, y, rows),
-            Self::Rgb(pillow) => {
-                let Rows { narrow, sums, rgb: [r, g, b], .. } = rows;
-                pillow.row(narrow, y, sums, [r, g, b]);
+            Self::Rgb(pillow) => writer.row(input, at, pillow.row(&rows.narrow, y, &mut rows.sums)),
+            Self::Planes(blender) => {
+                let lane = y % LANES;
+                if lane == 0 {
+                    blender.block(picture, y, rows);
+                }
+                let [r, g, b] = &rows.rgb_lanes;
+                let pixels = r.iter().zip(g).zip(b).map(|((r, g), b)| [r[lane], g[lane], b[lane]]);
+                writer.row(input, at, pixels);
             }
         }
-        rows.rgb.each_ref().map(Vec::as_slice)
     }
 }

@@ -12,5 +12,4 @@ pub struct Rows {
     pub(super) rgb_lanes: [Vec<[u8; LANES]>; 3],
     pub(super) narrow: Vec<u8>,
     pub(super) sums: Vec<i32>,
-    pub(super) rgb: [Vec<u8>; 3],
 }

@@ -118,64 +118,56 @@ impl TensorWriter {
         if target.size() == self.size {
             return;
         }
-        let width = self.size.width as usize;
-        let line = [level; 64];
+        let mut fill = |y: u32, columns: std::ops::Range<u32>| {
+            let pixels = columns.clone().map(|_| [level; 3]);
+            self.row(input, (columns.start as usize, y as usize), pixels);
+        };
         for y in 0..self.size.height {
-            let outside = if (target.y_min..target.y_max).contains(&y) {
-                [0..target.x_min, target.x_max..self.size.width]
+            if (target.y_min..target.y_max).contains(&y) {
+                fill(y, 0..target.x_min);
+                fill(y, target.x_max..self.size.width);
             } else {
-                [0..self.size.width, 0..0]
-            };
-            for range in outside {
-                let (mut x, end) = (range.start as usize, (range.end as usize).min(width));
-                while x < end {
-                    let n = (end - x).min(line.len());
-                    self.row(input, x, y as usize, [&line[..n]; 3]);
-                    x += n;
-                }
+                fill(y, 0..self.size.width);
             }
         }
     }
 
-    /// Writes pixels from column `x` of row `y` on.
-    pub fn row(&self, input: &mut [u8], x: usize, y: usize, rgb: [&[u8]; 3]) {
+    /// Writes pixels from column and row `at` on.
+    pub fn row(&self, input: &mut [u8], at: (usize, usize), pixels: impl Iterator<Item = [u8; 3]> + Clone) {
         match &self.table {
-            Table::Flip(0) => self.put(input, x, y, rgb, |_, level| [level]),
-            Table::Flip(flip) => self.put(input, x, y, rgb, |_, level| [level ^ flip]),
-            Table::U8(t) => self.put(input, x, y, rgb, |c, level| [t[c][usize::from(level)]]),
-            Table::F16(t) => self.put(input, x, y, rgb, |c, level| t[c][usize::from(level)]),
-            Table::F32(t) => self.put(input, x, y, rgb, |c, level| t[c][usize::from(level)]),
+            Table::Flip(0) => self.put(input, at, pixels, |_, level| [level]),
+            Table::Flip(flip) => self.put(input, at, pixels, |_, level| [level ^ flip]),
+            Table::U8(t) => self.put(input, at, pixels, |c, level| [t[c][usize::from(level)]]),
+            Table::F16(t) => self.put(input, at, pixels, |c, level| t[c][usize::from(level)]),
+            Table::F32(t) => self.put(input, at, pixels, |c, level| t[c][usize::from(level)]),
         }
     }
 
     fn put<const N: usize>(
         &self,
         input: &mut [u8],
-        x: usize,
-        y: usize,
-        [r, g, b]: [&[u8]; 3],
+        (x, y): (usize, usize),
+        pixels: impl Iterator<Item = [u8; 3]> + Clone,
         element: impl Fn(usize, u8) -> [u8; N],
     ) {
-        let (width, pixel) = (self.size.width as usize, y * self.size.width as usize + x);
+        let first = y * self.size.width as usize + x;
         let input = input.as_chunks_mut::<N>().0;
         match (self.channels, self.layout) {
             (1, _) => {
-                for (i, out) in input[pixel..][..r.len()].iter_mut().enumerate() {
-                    *out = element(0, luma(r[i], g[i], b[i]));
+                for (out, [r, g, b]) in input[first..].iter_mut().zip(pixels) {
+                    *out = element(0, luma(r, g, b));
                 }
             }
             (_, InputLayout::Nhwc) => {
-                let out = input[pixel * 3..][..r.len() * 3].as_chunks_mut::<3>().0;
-                for (((out, &r), &g), &b) in out.iter_mut().zip(r).zip(g).zip(b) {
+                for (out, [r, g, b]) in input[first * 3..].as_chunks_mut::<3>().0.iter_mut().zip(pixels) {
                     *out = [element(0, r), element(1, g), element(2, b)];
                 }
             }
             (_, InputLayout::Nchw) => {
-                let plane = width * self.size.height as usize;
-                for (c, levels) in [r, g, b].into_iter().enumerate() {
-                    let out = &mut input[c * plane + pixel..][..levels.len()];
-                    for (out, &level) in out.iter_mut().zip(levels) {
-                        *out = element(c, level);
+                for c in 0..3 {
+                    let plane = c * self.size.area();
+                    for (out, pixel) in input[plane + first..].iter_mut().zip(pixels.clone()) {
+                        *out = element(c, pixel[c]);
                     }
                 }
             }
