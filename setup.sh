@@ -20,11 +20,14 @@ check_rust() {
 # What a package is needed for is told by a file or command that it brings.
 missing_packages() {
     have() { command -v "$1" >/dev/null 2>&1; }
+    any() { for file in "$@"; do [ -e "$file" ] && return 0; done; return 1; }
     have cc || echo gcc
     have make || echo make
     have cmake || echo cmake
     case $(uname -m) in x86_64) have nasm || echo nasm ;; esac
-    ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* >/dev/null 2>&1 || echo libclang-dev
+    # libclang-cpp is another library; bindgen also needs the headers of the compiler itself.
+    any /usr/lib/llvm-*/lib/libclang.so* /usr/lib/llvm-*/lib/libclang-[0-9]*.so* &&
+        any /usr/lib/llvm-*/lib/clang/*/include/stddef.h || echo libclang-dev
     [ -f /usr/include/linux/videodev2.h ] || echo linux-libc-dev
     if [ -n "${EDGECAM_LITERT_URL:-}" ]; then have curl || echo curl; else have pip || have pip3 || echo python3-pip; fi
     have unzip || have python3 || echo unzip
