@@ -1,5 +1,6 @@
-//! JPEG through libjpeg-turbo: straight to Y, U and V planes, at the smallest scale that is not below
-//! what the model sees.
+//! JPEG through libjpeg-turbo. From 720p on straight to Y, U and V planes, at the smallest scale that is
+//! not below what the model sees; smaller pictures whole and to RGB, which equals what Pillow and OpenCV
+//! read.
 
 use super::picture::{Picture, PictureError};
 use crate::frame::{ColorSpace, PixelFormat, Size};
@@ -9,6 +10,10 @@ use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, ScalingFactor
 /// Scales with a SIMD inverse transform, largest first; 3/8 and the like are slower than the next one.
 const SCALES: [usize; 4] = [1, 2, 4, 8];
 
+/// Pictures with as many pixels are worth the faster way. It moves levels by one here and there, and a
+/// reduced scale by a few, which the coarser of quantised models show in their answers.
+const FAST_FROM: usize = 1280 * 720;
+
 /// The most pixels a picture may have; more is refused before any memory is taken.
 const MAX_PIXELS: usize = 100_000_000;
 
@@ -16,6 +21,8 @@ const MAX_PIXELS: usize = 100_000_000;
 pub struct JpegDecoder {
     decompressor: Decompressor,
     pixels: Vec<u8>,
+    /// The last picture was not read to its end; libjpeg-turbo does not always get over that.
+    midway: bool,
 }
 
 impl std::fmt::Debug for JpegDecoder {
@@ -27,8 +34,7 @@ impl std::fmt::Debug for JpegDecoder {
 impl JpegDecoder {
     /// A decoder without memory yet.
     pub fn new() -> Result<Self, String> {
-        let decompressor = Decompressor::new().map_err(|e| format!("start the JPEG decoder: {e}"))?;
-        Ok(Self { decompressor, pixels: Vec::new() })
+        Ok(Self { decompressor: start()?, pixels: Vec::new(), midway: false })
     }
 
     /// The size in the header of `jpeg`.
@@ -45,12 +51,13 @@ impl JpegDecoder {
         wanted: Size,
     ) -> Result<Picture<'_>, PictureError> {
         let header = self.read_header(jpeg)?;
-        let denominator = if header.is_lossless { 1 } else { scale(&header, region, wanted) };
+        let exact = header.width * header.height < FAST_FROM || header.is_lossless;
+        let denominator = if exact { 1 } else { scale(&header, region, wanted) };
         self.decompressor.set_scaling_factor(ScalingFactor::new(1, denominator)).map_err(|e| refused(&e))?;
         let (w, h) = (header.width.div_ceil(denominator), header.height.div_ceil(denominator));
-        let yuv = matches!(header.colorspace, Colorspace::YCbCr | Colorspace::Gray) && !header.is_lossless;
+        let yuv = matches!(header.colorspace, Colorspace::YCbCr | Colorspace::Gray);
         let size = Size::new(w as u32, h as u32);
-        match subsampling(header.subsamp).filter(|_| yuv) {
+        match subsampling(header.subsamp).filter(|_| yuv && !exact) {
             Some(by) => self.decode_planes(jpeg, header.subsamp, size, by),
             None => self.decode_rgb(jpeg, size),
         }
@@ -70,7 +77,9 @@ impl JpegDecoder {
         let chroma = if gray { (0, 0) } else { (luma.0 / by.0, luma.1 / by.1) };
         let pixels = reserve(&mut self.pixels, luma.0 * luma.1 + 2 * chroma.0 * chroma.1);
         let image = YuvImage { pixels: &mut *pixels, width, align: 1, height, subsamp };
+        self.midway = true;
         accept(self.decompressor.decompress_to_yuv(jpeg, image))?;
+        self.midway = false;
         if gray {
             return Picture::view(pixels, size, PixelFormat::Gray8, ColorSpace::Bt601Full);
         }
@@ -82,18 +91,28 @@ impl JpegDecoder {
         let pixels = reserve(&mut self.pixels, size.area() * 3);
         let format = turbojpeg::PixelFormat::RGB;
         let image = Image { pixels: &mut *pixels, width, pitch: width * 3, height, format };
+        self.midway = true;
         accept(self.decompressor.decompress(jpeg, image))?;
+        self.midway = false;
         Picture::view(pixels, size, PixelFormat::Rgb24, ColorSpace::Bt601Full)
     }
 
     fn read_header(&mut self, jpeg: &[u8]) -> Result<DecompressHeader, PictureError> {
+        if std::mem::replace(&mut self.midway, true) {
+            self.decompressor = start().map_err(PictureError)?;
+        }
         let header = self.decompressor.read_header(jpeg).map_err(|e| refused(&e))?;
+        self.midway = false;
         if header.width == 0 || header.height == 0 || header.width.saturating_mul(header.height) > MAX_PIXELS
         {
             return Err(PictureError(format!("a JPEG of {}x{} pixels", header.width, header.height)));
         }
         Ok(header)
     }
+}
+
+fn start() -> Result<Decompressor, String> {
+    Decompressor::new().map_err(|e| format!("start the JPEG decoder: {e}"))
 }
 
 /// `bytes` bytes of memory that only grows.
@@ -144,4 +163,31 @@ fn accept(result: turbojpeg::Result<()>) -> Result<(), PictureError> {
 
 fn refused(e: &turbojpeg::Error) -> PictureError {
     PictureError(format!("bad JPEG: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::codecs::jpeg::JpegEncoder;
+
+    #[test]
+    fn a_picture_with_a_broken_header_does_not_blind_the_decoder() {
+        let (mut good, size) = (Vec::new(), Size::new(64, 48));
+        let picture = image::RgbImage::from_fn(64, 48, |x, y| image::Rgb([x as u8 * 3, y as u8 * 5, 99]));
+        JpegEncoder::new(&mut good).encode_image(&picture).expect("encodes");
+        let mut decoder = JpegDecoder::new().expect("starts");
+        let mut broken = 0;
+        for at in 2..good.len().min(700) {
+            for byte in [0x00, 0xff, 0xd8] {
+                let mut bad = good.clone();
+                bad[at] = byte;
+                let header = decoder.header(&bad);
+                broken += usize::from(header.is_err());
+                let _ = decoder.decode(&bad, NormBox::FULL, size);
+                assert_eq!(decoder.header(&good).expect("a good header"), size, "byte {at}");
+                decoder.decode(&good, NormBox::FULL, Size::new(8, 8)).expect("a good picture");
+            }
+        }
+        assert!(broken > 50, "only {broken} headers were broken");
+    }
 }

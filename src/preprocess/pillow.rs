@@ -11,6 +11,9 @@ use crate::geometry::NormBox;
 /// Weights sum to 2^22.
 const BITS: u32 = 22;
 
+/// One half, to round.
+const HALF: i32 = 1 << (BITS - 1);
+
 /// Which inputs make an output: the range in `weights`, and the first input.
 #[derive(Debug)]
 struct Axis {
@@ -35,13 +38,16 @@ impl Axis {
     }
 }
 
-/// The way from one size of RGB pictures to another.
+/// The way from one size of RGB pictures to another, in two passes with whole levels between them.
 #[derive(Debug)]
 pub struct Pillow {
     across: Axis,
     down: Axis,
+    /// Whether columns are resampled before rows.
+    down_first: bool,
     /// Rows of the picture that are needed: the first, and one past the last.
     rows: (usize, usize),
+    /// Pixels of a finished row.
     width: usize,
 }
 
@@ -56,46 +62,75 @@ impl Pillow {
         let down = axis(size.height, region.y_min, region.y_max, h, target.height);
         let first = down.outputs().map(|(first, _)| first).min().unwrap_or(0);
         let last = down.outputs().map(|(first, weights)| first + weights.len()).max().unwrap_or(0);
-        Self { across, down, rows: (first, last), width: target.width as usize }
+        // Pillow 12.1 and later: when the height shrinks by more than twice as many pixels as the width.
+        let shrinks = |from: u32, to: u32| i64::from(from) - i64::from(to);
+        let (by_rows, by_columns) = (shrinks(size.height, target.height), shrinks(size.width, target.width));
+        let down_first = by_rows > 0 && by_rows > 2 * by_columns;
+        Self { across, down, down_first, rows: (first, last), width: target.width as usize }
     }
 
-    /// The first pass: every needed row of `plane`, resampled along the row, into `narrow`.
-    pub fn narrow(&self, plane: &Plane<'_>, narrow: &mut Vec<u8>) {
+    /// Begins with a picture: where rows come first, every needed row of `plane` is resampled into
+    /// `narrow`.
+    pub fn start(&self, plane: &Plane<'_>, narrow: &mut Vec<u8>) {
+        if self.down_first {
+            return;
+        }
         let stride = self.width * 3;
         narrow.resize((self.rows.1 - self.rows.0) * stride, 0);
         for (out, y) in narrow.chunks_exact_mut(stride).zip(self.rows.0..) {
             let row = plane.data[y * plane.stride..][..plane.stride].as_chunks::<3>().0;
             for (out, (first, weights)) in out.as_chunks_mut::<3>().0.iter_mut().zip(self.across.outputs()) {
-                let mut sums = [1 << (BITS - 1); 3];
-                for (pixel, &weight) in row[first..].iter().zip(weights) {
-                    for (sum, &level) in sums.iter_mut().zip(pixel) {
-                        *sum += i32::from(level) * weight;
-                    }
-                }
-                *out = sums.map(level);
+                *out = weighted(&row[first..], weights).map(level);
             }
         }
     }
 
-    /// The second pass: the pixels of output row `y` from what [`Pillow::narrow`] made.
+    /// The pixels of output row `y`, after [`Pillow::start`] with the same memory.
     pub fn row<'s>(
         &self,
-        narrow: &[u8],
+        plane: &Plane<'_>,
         y: usize,
+        narrow: &mut Vec<u8>,
         sums: &'s mut Vec<i32>,
     ) -> impl ExactSizeIterator<Item = [u8; 3]> + Clone + use<'s> {
-        let stride = self.width * 3;
+        if self.down_first {
+            self.blend(y, plane.data, plane.stride, 0, sums);
+            narrow.clear();
+            narrow.extend(sums.iter().map(|&sum| level(sum)));
+            let row = narrow.as_chunks::<3>().0;
+            sums.resize(self.width * 3, 0);
+            for (out, (first, weights)) in sums.as_chunks_mut::<3>().0.iter_mut().zip(self.across.outputs()) {
+                *out = weighted(&row[first..], weights);
+            }
+        } else {
+            self.blend(y, narrow, self.width * 3, self.rows.0, sums);
+        }
+        sums.as_chunks::<3>().0.iter().map(|pixel| pixel.map(level))
+    }
+
+    /// The weighted sums of the rows that make output row `y`; the first of `rows` is row `top`.
+    fn blend(&self, y: usize, rows: &[u8], stride: usize, top: usize, sums: &mut Vec<i32>) {
         sums.resize(stride, 0);
-        sums.fill(1 << (BITS - 1));
+        sums.fill(HALF);
         let (first, range) = &self.down.outputs[y];
-        let rows = narrow[(first - self.rows.0) * stride..].chunks_exact(stride);
+        let rows = rows[(first - top) * stride..].chunks_exact(stride);
         for (row, &weight) in rows.zip(&self.down.weights[range.clone()]) {
             for (sum, &level) in sums.iter_mut().zip(row) {
                 *sum += i32::from(level) * weight;
             }
         }
-        sums.as_chunks::<3>().0.iter().map(|pixel| pixel.map(level))
     }
+}
+
+/// The weighted sum of pixels.
+fn weighted(pixels: &[[u8; 3]], weights: &[i32]) -> [i32; 3] {
+    let mut sums = [HALF; 3];
+    for (pixel, &weight) in pixels.iter().zip(weights) {
+        for (sum, &level) in sums.iter_mut().zip(pixel) {
+            *sum += i32::from(level) * weight;
+        }
+    }
+    sums
 }
 
 fn level(sum: i32) -> u8 {

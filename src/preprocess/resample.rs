@@ -32,7 +32,7 @@ impl Resampler {
     /// Begins with a picture.
     pub fn start(&self, picture: &Picture<'_>, rows: &mut Rows) {
         if let Self::Rgb(pillow) = self {
-            pillow.narrow(&picture.planes[0], &mut rows.narrow);
+            pillow.start(&picture.planes[0], &mut rows.narrow);
         }
     }
 
@@ -47,7 +47,10 @@ impl Resampler {
         at: (usize, usize),
     ) {
         match self {
-            Self::Rgb(pillow) => writer.row(input, at, pillow.row(&rows.narrow, y, &mut rows.sums)),
+            Self::Rgb(pillow) => {
+                let pixels = pillow.row(&picture.planes[0], y, &mut rows.narrow, &mut rows.sums);
+                writer.row(input, at, pixels);
+            }
             Self::Planes(blender) => {
                 let lane = y % LANES;
                 if lane == 0 {
