@@ -25,6 +25,13 @@ impl NormBox {
         Self { x_min, y_min, x_max, y_max }
     }
 
+    /// A box around a centre.
+    #[must_use]
+    pub fn around(x: f32, y: f32, width: f32, height: f32) -> Self {
+        let (w, h) = (width / 2.0, height / 2.0);
+        Self { x_min: x - w, y_min: y - h, x_max: x + w, y_max: y + h }
+    }
+
     /// Cut to the frame.
     #[must_use]
     pub fn clamped(self) -> Self {

@@ -32,6 +32,7 @@ pub mod telemetry;
 pub mod vitals;
 
 pub mod allocations;
+pub mod array;
 pub mod back_off;
 pub mod checksum;
 pub mod cli;

@@ -6,6 +6,7 @@ mod cameras;
 mod detect;
 mod draw;
 mod isolate;
+mod model;
 mod run;
 
 use crate::infer::{Runtime, find, version_of};
@@ -62,6 +63,9 @@ enum Command {
     Cameras(cameras::Cameras),
     /// Run a model on pictures
     Detect(detect::Detect),
+    /// What models are and where to get them
+    #[command(subcommand)]
+    Model(model::Model),
     /// Measure what a frame costs, beside the bare runtime
     Bench(bench::Bench),
     /// Load a model and run it once
@@ -112,6 +116,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Reload) => run::reload(&mut io::stdout().lock()),
         Some(Command::Cameras(cameras)) => cameras.run(&mut io::stdout().lock()),
         Some(Command::Detect(detect)) => detect.run(&mut io::stdout().lock()),
+        Some(Command::Model(model)) => model.run(&mut io::stdout().lock()),
         Some(Command::Bench(bench)) => bench.run(&mut io::stdout().lock()),
         Some(Command::TryModel(try_model)) => try_model.run(),
         None => Ok(Exit::Usage),

@@ -1,8 +1,11 @@
 //! The config as the user writes it. Everything is optional here: what must be there, and what may stand
 //! for what is left out, is for `validate` to say.
 
+use crate::array::Array;
 use crate::geometry::Fit;
-use crate::model::DecoderKind;
+use crate::model::{
+    Activation, Anchors, Background, Channels, Column, Coordinates, DecoderKind, NmsKeys, Task,
+};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use toml::Spanned;
@@ -55,10 +58,19 @@ pub struct Model {
     pub labels: Value<String>,
     pub threads: Value<i64>,
     pub accelerator: Value<String>,
+    pub task: Option<Task>,
     pub decoder: Option<DecoderKind>,
     pub fit: Option<Fit>,
-    pub mean: Option<[f32; 3]>,
-    pub std: Value<[f32; 3]>,
+    pub mean: Option<Array<f32, 3>>,
+    pub std: Option<Array<f32, 3>>,
+    pub channels: Option<Channels>,
+    pub coordinates: Option<Coordinates>,
+    pub objectness: Option<bool>,
+    pub activation: Option<Activation>,
+    pub background: Option<Background>,
+    pub anchors: Option<Anchors>,
+    pub columns: Option<Vec<Column>>,
+    pub nms: Option<NmsKeys>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -68,7 +80,7 @@ pub struct Camera {
     pub source: Option<Spanned<Source>>,
     pub stall_timeout: Value<String>,
     pub model: Value<String>,
-    pub region: Value<[f32; 4]>,
+    pub region: Value<Array<f32, 4>>,
     pub fps: Value<f64>,
     pub threshold: Value<f64>,
     pub labels: Value<Vec<String>>,
@@ -89,7 +101,7 @@ pub struct Source {
 #[serde(deny_unknown_fields)]
 pub struct V4l2 {
     pub device: Value<toml::Value>,
-    pub size: Value<[i64; 2]>,
+    pub size: Value<Array<i64, 2>>,
     pub fps: Value<f64>,
     pub format: Value<String>,
 }
@@ -98,7 +110,7 @@ pub struct V4l2 {
 #[serde(deny_unknown_fields)]
 pub struct Rpicam {
     pub camera: Value<i64>,
-    pub size: Value<[i64; 2]>,
+    pub size: Value<Array<i64, 2>>,
     pub fps: Value<f64>,
     pub rotation: Value<i64>,
     pub format: Value<String>,
@@ -110,7 +122,7 @@ pub struct Rpicam {
 pub struct Command {
     pub argv: Value<Vec<String>>,
     pub format: Value<String>,
-    pub size: Value<[i64; 2]>,
+    pub size: Value<Array<i64, 2>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -124,7 +136,7 @@ pub struct Files {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestPattern {
-    pub size: Value<[i64; 2]>,
+    pub size: Value<Array<i64, 2>>,
     pub fps: Value<f64>,
     pub seed: Value<i64>,
 }

@@ -5,6 +5,7 @@ use super::file;
 use super::lenient::start;
 use super::value::expanded;
 use super::{Device, Source};
+use crate::array::Array;
 use crate::frame::{PixelFormat, Size};
 use std::path::PathBuf;
 use toml::Spanned;
@@ -49,7 +50,7 @@ pub fn source(at: usize, k: &file::Camera, c: &mut Checker<'_>) -> Option<Source
     }
 }
 
-fn size(&[w, h]: &[i64; 2]) -> Result<Size, String> {
+fn size(&Array([w, h]): &Array<i64, 2>) -> Result<Size, String> {
     let fits = |v: i64| u32::try_from(v).ok().filter(|v| (1..=16_384).contains(v));
     match (fits(w), fits(h)) {
         (Some(w), Some(h)) => Ok(Size::new(w, h)),
@@ -58,7 +59,7 @@ fn size(&[w, h]: &[i64; 2]) -> Result<Size, String> {
 }
 
 /// A size whose chroma planes come out whole.
-fn even(value: &[i64; 2]) -> Result<Size, String> {
+fn even(value: &Array<i64, 2>) -> Result<Size, String> {
     let size = size(value)?;
     if size.width % 2 == 0 && size.height % 2 == 0 {
         Ok(size)

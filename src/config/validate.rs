@@ -5,6 +5,7 @@ use super::file;
 use super::lenient::start;
 use super::value::{broker, default_client_id, name};
 use super::{Camera, Config, Model, Mqtt, Tls};
+use crate::array::Array;
 use crate::geometry::NormBox;
 use crate::model::Manifest;
 use std::collections::HashSet;
@@ -116,27 +117,37 @@ fn model(name: &Spanned<String>, table: &Spanned<file::Model>, c: &mut Checker<'
     let labels = c.file("labels", m.labels.as_ref());
     let threads = c.checked("threads", m.threads.as_ref(), within(1, 64));
     c.checked("accelerator", m.accelerator.as_ref(), |a| {
-        if a == "cpu" {
+        if a == "cpu" || a == "auto" {
             Ok(())
         } else {
             Err(format!("{a:?} is not supported; this edgecam runs models on the cpu"))
         }
     });
-    c.checked("std", m.std.as_ref(), |std: &[f32; 3]| {
-        if std.contains(&0.0) { Err("a deviation of 0".to_owned()) } else { Ok(()) }
-    });
+    let manifest = Manifest {
+        task: m.task,
+        decoder: m.decoder,
+        fit: m.fit,
+        mean: m.mean,
+        std: m.std,
+        channels: m.channels,
+        coordinates: m.coordinates,
+        objectness: m.objectness,
+        activation: m.activation,
+        background: m.background,
+        anchors: m.anchors.clone(),
+        columns: m.columns.clone(),
+        nms: m.nms,
+    };
+    if let Err(why) = manifest.check() {
+        c.refuse(table, why);
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Some(Model {
         name: name.get_ref().clone(),
         path: path?,
         labels,
         threads: threads.map_or((cores - 1).clamp(1, MOST_DEFAULT_THREADS), |t| t as usize),
-        manifest: Manifest {
-            decoder: m.decoder,
-            fit: m.fit,
-            mean: m.mean,
-            std: m.std.as_ref().map(|s| *s.get_ref()),
-        },
+        manifest,
     })
 }
 
@@ -156,7 +167,7 @@ fn camera(table: &Spanned<file::Camera>, file: &file::File, c: &mut Checker<'_>)
         };
         Err(format!("there is no model {wanted}; {hint}"))
     });
-    let region = c.checked("region", k.region.as_ref(), |&[x_min, y_min, x_max, y_max]| {
+    let region = c.checked("region", k.region.as_ref(), |&Array([x_min, y_min, x_max, y_max])| {
         let inside = |low: f32, high: f32| (0.0..=1.0).contains(&low) && high <= 1.0 && high - low >= 0.01;
         if inside(x_min, x_max) && inside(y_min, y_max) {
             return Ok(NormBox::new(x_min, y_min, x_max, y_max));

@@ -33,7 +33,7 @@ pub fn files(model: &config::Model) -> ModelFiles {
     ModelFiles {
         path: model.path.clone(),
         labels: model.labels.clone(),
-        manifest: model.manifest,
+        manifest: model.manifest.clone(),
         threads: model.threads,
     }
 }

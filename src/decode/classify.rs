@@ -19,10 +19,9 @@ pub struct Classify {
 }
 
 impl Classify {
-    pub(super) fn new(outputs: &[TensorSpec]) -> Result<Self, String> {
-        let [spec] = outputs else {
-            return Err(format!("a classifier has one output, it has {}", outputs.len()));
-        };
+    /// For the output `spec`. Whether it holds probabilities is `said`, else shown by the range of its
+    /// quantised values or, of floats, by each answer.
+    pub fn new(spec: &TensorSpec, said: Option<bool>) -> Result<Self, String> {
         let classes = spec.elements();
         if classes < 2 || spec.shape.iter().any(|&d| d != 1 && d != classes) {
             return Err(format!(
@@ -31,7 +30,13 @@ impl Classify {
             ));
         }
         let unit = |(low, high): (f32, f32)| low >= -SLACK && high <= 1.0 + SLACK;
-        Ok(Self { spec: spec.clone(), probabilities: range(spec).map(unit) })
+        Ok(Self { spec: spec.clone(), probabilities: said.or(range(spec).map(unit)) })
+    }
+
+    /// Whether it holds probabilities, where that is known before its answers.
+    #[must_use]
+    pub const fn probabilities(&self) -> Option<bool> {
+        self.probabilities
     }
 
     pub(super) fn classes(&self) -> usize {

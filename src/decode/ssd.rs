@@ -7,7 +7,7 @@
 
 use super::Detection;
 use super::read::{real, reals};
-use crate::geometry::{NormBox, Placement};
+use crate::geometry::NormBox;
 use crate::infer::{ElementType, Engine, TensorSpec};
 
 /// Reads the four outputs.
@@ -17,6 +17,10 @@ pub struct Ssd {
     boxes: usize,
     count: usize,
     pair: Pair,
+    /// The number of the first class; 1 where 0 stands for the background.
+    first: usize,
+    /// How many classes there are, where the graph shows it.
+    classes: Option<usize>,
 }
 
 /// The two outputs of shape `[1, n]`.
@@ -29,7 +33,9 @@ enum Pair {
 }
 
 impl Ssd {
-    pub(super) fn new(outputs: &[TensorSpec]) -> Result<Self, String> {
+    /// Tells the four outputs apart; the error says how they differ. `first` is the number of the first
+    /// class, `classes` how many there are, where that is known.
+    pub fn new(outputs: &[TensorSpec], first: usize, classes: Option<usize>) -> Result<Self, String> {
         let unlike =
             || "an SSD with post-processing has the outputs [1, n, 4], [1, n], [1, n] and [1]".to_owned();
         if outputs.len() != 4 || outputs.iter().any(|o| o.element != ElementType::F32) {
@@ -39,17 +45,23 @@ impl Ssd {
         let n = outputs[boxes].shape[1];
         let count = outputs.iter().position(|o| matches!(*o.shape, [1])).ok_or_else(unlike)?;
         let rows: Vec<usize> = (0..4).filter(|&i| outputs[i].shape == [1, n]).collect();
-        let &[first, second] = rows.as_slice() else { return Err(unlike()) };
-        Ok(Self { specs: outputs.to_vec(), boxes, count, pair: Pair::by_name(outputs, first, second) })
+        let &[one, other] = rows.as_slice() else { return Err(unlike()) };
+        Ok(Self {
+            specs: outputs.to_vec(),
+            boxes,
+            count,
+            pair: Pair::by_name(outputs, one, other),
+            first,
+            classes,
+        })
     }
 
-    pub(super) fn decode(
-        &self,
-        engine: &dyn Engine,
-        placement: &Placement,
-        threshold: f32,
-        detections: &mut Vec<Detection>,
-    ) {
+    pub(super) const fn classes(&self) -> Option<usize> {
+        self.classes
+    }
+
+    /// Boxes in fractions of the input.
+    pub(super) fn decode(&self, engine: &dyn Engine, threshold: f32, found: &mut Vec<Detection>) {
         let value = |output: usize, i: usize| real(&self.specs[output], engine.output(output), i);
         let n = self.specs[self.boxes].shape[1].min(value(self.count, 0).max(0.0) as usize);
         let (classes, scores) = match self.pair {
@@ -61,17 +73,17 @@ impl Ssd {
         };
         for i in 0..n {
             let (score, class) = (value(scores, i), value(classes, i));
-            if !(score >= threshold && class >= 0.0) {
+            if !(score >= threshold && class >= self.first as f32) {
                 continue;
             }
             let [y_min, x_min, y_max, x_max] = std::array::from_fn(|k| value(self.boxes, 4 * i + k));
-            let bounds = placement.to_frame(NormBox::new(x_min, y_min, x_max, y_max));
-            // A box wholly in the padding, or not a number, is no place in the frame.
-            if bounds.area() > 0.0 {
-                detections.push(Detection { class: class.round() as usize, score: score.min(1.0), bounds });
-            }
+            let bounds = NormBox::new(x_min, y_min, x_max, y_max);
+            found.push(Detection {
+                class: class.round() as usize - self.first,
+                score: score.min(1.0),
+                bounds,
+            });
         }
-        detections.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
     }
 }
 

@@ -129,6 +129,12 @@ impl<'a> Vector<'a> {
         &self.file[self.at..self.at + self.len * self.size]
     }
 
+    /// Where the elements' bytes are in the file.
+    #[must_use]
+    pub const fn range(&self) -> std::ops::Range<usize> {
+        self.at..self.at + self.len * self.size
+    }
+
     /// Element `i` of a vector of tables.
     pub fn table(&self, i: usize) -> Read<Table<'a>> {
         Table::at(self.file, follow(self.file, self.at + 4 * i)?)
@@ -137,6 +143,11 @@ impl<'a> Vector<'a> {
     /// The elements of a vector of tables.
     pub fn tables(self) -> impl Iterator<Item = Read<Table<'a>>> {
         (0..self.len).map(move |i| self.table(i))
+    }
+
+    /// The elements of a vector of 32-bit floats.
+    pub fn f32s(self) -> impl Iterator<Item = f32> + 'a {
+        self.bytes().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b))
     }
 
     /// The elements of a vector of 32-bit numbers.

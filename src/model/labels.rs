@@ -64,19 +64,42 @@ impl Labels {
         Ok(Self(labels))
     }
 
-    /// Fitted to a classifier of `classes` classes: a `background` in front is put there or taken away
-    /// where exactly that makes them fit.
-    pub fn fitted(mut self, classes: usize) -> Result<Self, String> {
-        let background = self.0.first().is_some_and(|first| first.eq_ignore_ascii_case("background"));
-        if self.0.len() == classes + 1 && background {
+    /// The names of numbered classes, in any order.
+    pub fn new(numbered: impl Iterator<Item = (usize, String)>) -> Result<Self, String> {
+        let rows: Vec<(usize, String)> = numbered.collect();
+        by_number(rows.iter().map(|(id, name)| (*id, name.as_str())).collect()).map(Self)
+    }
+
+    /// Fitted to a model of `classes` classes. Where exactly that makes them fit, a `background` in front
+    /// is taken away or, with `background`, put there, or classes without a name are left out (COCO has 90
+    /// numbers and 80 classes, and models count the one or the other).
+    pub fn fitted(mut self, classes: usize, background: bool) -> Result<Self, String> {
+        if self.0.len() > classes && self.0.iter().filter(|name| !name.is_empty()).count() == classes {
+            self.0.retain(|name| !name.is_empty());
+        }
+        let has_one = self.0.first().is_some_and(|first| first.eq_ignore_ascii_case("background"));
+        if self.0.len() == classes + 1 && has_one {
             self.0.remove(0);
-        } else if self.0.len() + 1 == classes && !background {
+        } else if self.0.len() + 1 == classes && background && !has_one {
             self.0.insert(0, "background".to_owned());
         }
         if self.0.len() < classes {
             return Err(format!("{} labels are fewer than the model's {classes} classes", self.0.len()));
         }
         Ok(self)
+    }
+
+    /// How many there are, and the first few.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        const FEW: usize = 4;
+        let few: Vec<&str> =
+            self.0.iter().filter(|name| !name.is_empty()).take(FEW).map(String::as_str).collect();
+        match self.0.len() {
+            0 => "none".to_owned(),
+            n if n <= FEW => few.join(" | "),
+            n => format!("{n}: {} | …", few.join(" | ")),
+        }
     }
 
     /// All names.
@@ -129,10 +152,21 @@ mod tests {
 
     #[test]
     fn a_background_is_added_or_taken_away() {
-        let fit = |text: &str, n| Labels::parse(text).expect("good labels").fitted(n).map(|l| l.0);
+        let fit = |text: &str, n| Labels::parse(text).expect("good labels").fitted(n, true).map(|l| l.0);
         assert_eq!(fit("cat\ndog", 3).expect("fits"), ["background", "cat", "dog"]);
         assert_eq!(fit("background\ncat\ndog", 2).expect("fits"), ["cat", "dog"]);
+        let others = Labels::parse("cat\ndog").expect("good labels").fitted(3, false);
+        assert!(others.expect_err("too few").contains("fewer"));
         assert!(fit("cat\ndog", 5).expect_err("too few").contains("2 labels are fewer than the model's 5"));
+    }
+
+    #[test]
+    fn classes_without_a_name_are_left_out_where_that_fits() {
+        let fit =
+            |n| Labels::parse("cat\n???\ndog\n???\nowl").expect("good labels").fitted(n, true).map(|l| l.0);
+        assert_eq!(fit(3).expect("fits"), ["cat", "dog", "owl"]);
+        assert_eq!(fit(5).expect("fits"), ["cat", "", "dog", "", "owl"]);
+        assert_eq!(fit(4).expect("as they are").len(), 5);
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! A model from its files: verified, loaded, its outputs understood, its classes named.
 
+use super::graph::Graph;
+use super::identify::{Evidence, Finding, Identity, Trial, identify};
 use super::labels::Labels;
-use super::manifest::{DecoderKind, Manifest};
+use super::manifest::{Channels, DecoderKind, Manifest};
+use super::metadata::Metadata;
 use super::verify::verify;
 use crate::decode::Decoder;
 use crate::geometry::Fit;
-use crate::infer::{Engine, Runtime, TensorSpec, litert};
+use crate::infer::{Engine, Loaded, Runtime, TensorSpec, litert};
 use crate::preprocess::Normalization;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,14 +42,22 @@ pub struct Model {
 pub struct ModelInfo {
     /// Its input.
     pub input: TensorSpec,
+    /// Its outputs.
+    pub outputs: Vec<TensorSpec>,
     /// Reads its outputs.
     pub decoder: Decoder,
     /// How pixels become its input.
     pub normalization: Normalization,
+    /// The order of its colours.
+    pub channels: Channels,
     /// How a frame is brought to its input's size.
     pub fit: Fit,
     /// Names by class index, possibly fewer than there are classes; empty for a class without a name.
     pub labels: Arc<[String]>,
+    /// How all that was found out.
+    pub findings: Vec<Finding>,
+    /// What its graph shows.
+    pub graph: Graph,
 }
 
 impl std::fmt::Debug for Model {
@@ -61,35 +72,48 @@ impl std::fmt::Debug for Model {
 pub struct ModelError(pub String);
 
 impl Model {
-    /// Loads a model.
+    /// Loads a model and finds out what it is.
     pub fn load(runtime: &Arc<Runtime>, files: &ModelFiles) -> Result<Self, ModelError> {
         let name = files.path.display().to_string();
         let refuse = |why: String| ModelError(format!("load model {name}: {why}"));
         let file = read(&files.path).map_err(refuse)?;
-        let facts = verify(&file).map_err(refuse)?;
-        if facts.custom_ops.contains("edgetpu-custom-op") {
+        verify(&file).map_err(refuse)?;
+        let graph = Graph::of(&file);
+        if graph.operators.contains_key("edgetpu-custom-op") {
             return Err(refuse(
                 "it is compiled for a Coral Edge TPU and needs that accelerator's delegate; on the CPU use the model it was made from"
                     .to_owned(),
             ));
         }
-        let manifest = files.manifest.or(Manifest::beside(&files.path).map_err(ModelError)?);
+        let said = files.manifest.clone().or(Manifest::beside(&files.path).map_err(ModelError)?);
+        let metadata = Metadata::of(&file, graph.metadata.clone(), &files.path);
         let loaded =
             litert::load(runtime, file, &name, files.threads).map_err(|e| ModelError(e.to_string()))?;
-        let decoder = Decoder::new(&loaded.outputs, manifest.decoder).map_err(refuse)?;
-        let inferred = Normalization::infer(&loaded.input, decoder.kind());
-        let labels = labels(files, &decoder)?;
-        let info = ModelInfo {
-            normalization: Normalization {
-                mean: manifest.mean.unwrap_or(inferred.mean),
-                std: manifest.std.unwrap_or(inferred.std),
-            },
-            fit: manifest.fit.unwrap_or(default_fit(decoder.kind())),
-            input: loaded.input,
-            decoder,
+        let Loaded { mut engine, input, outputs } = loaded;
+        let (named, labels_from) = labels(files, &metadata)?.unzip();
+        let labels = named.as_ref();
+        let evidence = Evidence {
+            input: &input,
+            outputs: &outputs,
+            graph: &graph,
+            metadata: &metadata,
             labels,
+            said: &said,
         };
-        Ok(Self { engine: loaded.engine, info })
+        let trial = &mut Trial::new(engine.as_mut(), &input, &outputs);
+        let Identity { decoder, fit, normalization, channels, mut findings } =
+            identify(&evidence, trial).map_err(refuse)?;
+        let labels = named.map_or(Ok(Labels::default()), |labels| match decoder.classes() {
+            Some(classes) => labels.fitted(classes, decoder.kind() == DecoderKind::Classify),
+            None => Ok(labels),
+        });
+        let from = labels_from.unwrap_or_else(|| "there are none: classes are told by number".to_owned());
+        let labels = labels.map_err(|why| ModelError(format!("use labels of {name} ({from}): {why}")))?;
+        findings.push(Finding { key: "labels", value: labels.in_words(), because: from });
+        let labels = Arc::from(labels.names());
+        let info =
+            ModelInfo { input, outputs, decoder, normalization, channels, fit, labels, findings, graph };
+        Ok(Self { engine, info })
     }
 }
 
@@ -104,21 +128,16 @@ fn read(path: &Path) -> Result<Arc<[u8]>, String> {
     std::fs::read(path).map(Arc::from).map_err(|e| e.to_string())
 }
 
-/// What the model was most likely trained with.
-const fn default_fit(kind: DecoderKind) -> Fit {
-    match kind {
-        DecoderKind::Classify | DecoderKind::Ssd => Fit::Stretch,
+/// The names of the classes and where they are from: the user's file, the model itself, a file beside it.
+fn labels(files: &ModelFiles, metadata: &Metadata) -> Result<Option<(Labels, String)>, ModelError> {
+    if let Some(path) = &files.labels {
+        let labels = Labels::read(path).map_err(ModelError)?;
+        return Ok(Some((labels, path.display().to_string())));
     }
-}
-
-fn labels(files: &ModelFiles, decoder: &Decoder) -> Result<Arc<[String]>, ModelError> {
-    let path = files.labels.clone().or_else(|| Labels::beside(&files.path));
-    let Some(path) = path else { return Ok(Arc::from([])) };
-    let mut labels = Labels::read(&path).map_err(ModelError)?;
-    if let Some(classes) = decoder.classes() {
-        labels = labels
-            .fitted(classes)
-            .map_err(|why| ModelError(format!("use label file {}: {why}", path.display())))?;
+    if let Some((labels, from)) = &metadata.labels {
+        return Ok(Some((labels.clone(), from.clone())));
     }
-    Ok(Arc::from(labels.names()))
+    let Some(path) = Labels::beside(&files.path) else { return Ok(None) };
+    let labels = Labels::read(&path).map_err(ModelError)?;
+    Ok(Some((labels, format!("{} beside it", path.file_name().unwrap_or_default().display()))))
 }

@@ -1,12 +1,21 @@
 //! What a model is: its file verified, its labels, and how it wants its input.
 
 mod flatbuffer;
+mod graph;
+mod identify;
 mod labels;
 mod load;
 mod manifest;
+mod metadata;
+mod ops;
 mod verify;
 
+pub use graph::Graph;
+pub use identify::{Evidence, Finding, Identity, Trial, identify};
 pub use labels::Labels;
 pub use load::{Model, ModelError, ModelFiles, ModelInfo};
-pub use manifest::{DecoderKind, Manifest};
-pub use verify::{Facts, verify};
+pub use manifest::{
+    Activation, Anchors, Background, Channels, Column, Coordinates, DecoderKind, Manifest, NmsKeys, Task,
+};
+pub use metadata::Metadata;
+pub use verify::verify;

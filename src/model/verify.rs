@@ -2,22 +2,19 @@
 //! damaged file without a look. Schema: `tensorflow/compiler/mlir/lite/schema/schema.fbs`.
 
 use super::flatbuffer::{Malformed, Read, Table, Vector};
-use std::collections::BTreeSet;
-
-/// What the check found out on its way.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// Names of custom operators, such as `TFLite_Detection_PostProcess`.
-    pub custom_ops: BTreeSet<String>,
-}
 
 /// Field numbers of the schema's tables.
-mod field {
+pub(super) mod field {
     pub const MODEL_VERSION: usize = 0;
     pub const MODEL_OPERATOR_CODES: usize = 1;
     pub const MODEL_SUBGRAPHS: usize = 2;
     pub const MODEL_BUFFERS: usize = 4;
+    pub const MODEL_METADATA: usize = 6;
+    pub const METADATA_NAME: usize = 0;
+    pub const METADATA_BUFFER: usize = 1;
+    pub const CODE_DEPRECATED: usize = 0;
     pub const CODE_CUSTOM: usize = 1;
+    pub const CODE_BUILTIN: usize = 3;
     pub const GRAPH_TENSORS: usize = 0;
     pub const GRAPH_INPUTS: usize = 1;
     pub const GRAPH_OUTPUTS: usize = 2;
@@ -39,10 +36,11 @@ mod field {
     pub const OP_INTERMEDIATES: usize = 8;
     pub const QUANT_SCALE: usize = 2;
     pub const QUANT_ZERO_POINT: usize = 3;
+    pub const QUANT_DIMENSION: usize = 6;
 }
 
 /// Verifies `file`; the error is the reason, to follow `model NAME: `.
-pub fn verify(file: &[u8]) -> Result<Facts, String> {
+pub fn verify(file: &[u8]) -> Result<(), String> {
     if file.get(4..8) != Some(b"TFL3") {
         return Err("not a TFLite model (no TFL3 mark at byte 4)".to_owned());
     }
@@ -54,24 +52,23 @@ pub fn verify(file: &[u8]) -> Result<Facts, String> {
     }
 }
 
-fn check(file: &[u8]) -> Read<Result<Facts, String>> {
+fn check(file: &[u8]) -> Read<Result<(), String>> {
     let model = Table::root(file)?;
     let version = model.u32(field::MODEL_VERSION)?;
     if version != 3 {
         return Ok(Err(format!("its schema version is {version}, not 3")));
     }
     let codes = model.vector(field::MODEL_OPERATOR_CODES, 4)?;
-    let mut facts = Facts::default();
     for code in codes.tables() {
-        let custom = code?.string(field::CODE_CUSTOM)?;
-        if !custom.is_empty() {
-            facts.custom_ops.insert(custom);
-        }
+        code?.string(field::CODE_CUSTOM)?;
     }
     let buffers = model.vector(field::MODEL_BUFFERS, 4)?;
     let sizes: Vec<u64> =
         buffers.tables().map(|buffer| buffer_size(&buffer?, file.len())).collect::<Read<_>>()?;
     let graphs = model.vector(field::MODEL_SUBGRAPHS, 4)?;
+    for entry in model.vector(field::MODEL_METADATA, 4)?.tables() {
+        entry?.string(field::METADATA_NAME)?;
+    }
     if graphs.is_empty() {
         return Ok(Err("it has no graph".to_owned()));
     }
@@ -80,7 +77,7 @@ fn check(file: &[u8]) -> Read<Result<Facts, String>> {
             return Ok(Err(why));
         }
     }
-    Ok(Ok(facts))
+    Ok(Ok(()))
 }
 
 /// The bytes of a constant, which may stand behind the FlatBuffer (models over 2 GB).
@@ -136,14 +133,21 @@ fn check_tensor(tensor: &Table<'_>, buffers: &[u64]) -> Read<Result<(), String>>
     let Some(&held) = buffers.get(buffer) else {
         return Ok(Err(format!("names buffer {buffer} of {}", buffers.len())));
     };
+    let shape = tensor.vector(field::TENSOR_SHAPE, 4)?;
     if let Some(quantization) = tensor.table(field::TENSOR_QUANTIZATION)? {
         let scales = quantization.vector(field::QUANT_SCALE, 4)?.len();
         let zeros = quantization.vector(field::QUANT_ZERO_POINT, 8)?.len();
         if zeros > 1 && scales > 1 && zeros != scales {
             return Ok(Err(format!("has {scales} scales and {zeros} zero points")));
         }
+        let along = quantization.u32(field::QUANT_DIMENSION)? as usize;
+        if scales > 0 && !shape.is_empty() && along >= shape.len() {
+            return Ok(Err(format!(
+                "is quantised along dimension {along} of {}; only TensorFlow Lite Micro runs such a model, the full runtime refuses it",
+                shape.len()
+            )));
+        }
     }
-    let shape = tensor.vector(field::TENSOR_SHAPE, 4)?;
     let sparse = tensor.table(field::TENSOR_SPARSITY)?.is_some();
     let Some(bits) = bits(tensor.i8(field::TENSOR_TYPE, 0)?) else { return Ok(Ok(())) };
     let elements = shape.i32s().try_fold(1_u64, |n, d| n.checked_mul(u64::try_from(d).ok()?));

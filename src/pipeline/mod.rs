@@ -125,7 +125,7 @@ pub fn infer(
 /// Reads the outputs into `answer`, which is cleared first.
 pub fn finish(
     filter: &Filter,
-    decoder: &Decoder,
+    decoder: &mut Decoder,
     engine: &dyn Engine,
     prepared: &Prepared,
     answer: &mut Answer,
@@ -187,6 +187,6 @@ pub fn step(
     let Line { preprocessor, model, filter, input } = line;
     let prepared = prepare(preprocessor, frame, input.bytes_mut(), watch)?;
     infer(model.engine.as_mut(), input.as_mut(), watch)?;
-    finish(filter, &model.info.decoder, model.engine.as_ref(), &prepared, answer, watch);
+    finish(filter, &mut model.info.decoder, model.engine.as_ref(), &prepared, answer, watch);
     Ok(prepared)
 }

@@ -125,7 +125,7 @@ pub fn infer_frames(
             Ok(()) => {
                 let filter = &filters[job.camera];
                 let engine = model.engine.as_ref();
-                finish(filter, &model.info.decoder, engine, &job.prepared, &mut answer, &mut job.watch);
+                finish(filter, &mut model.info.decoder, engine, &job.prepared, &mut answer, &mut job.watch);
                 seen(&job, Ok(&answer));
             }
             Err(e) => seen(&job, Err(&e)),

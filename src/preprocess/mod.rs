@@ -22,7 +22,7 @@ pub use tensor::{InputLayout, Normalization};
 use crate::frame::{Frame, PixelFormat, Size};
 use crate::geometry::{Fit, NormBox, Placement};
 use crate::infer::TensorSpec;
-use crate::model::ModelInfo;
+use crate::model::{Channels, ModelInfo};
 use resample::Resampler;
 use rows::Rows;
 use tensor::TensorWriter;
@@ -71,20 +71,22 @@ struct Key {
 }
 
 impl Preprocessor {
-    /// For the input `spec`, its pixels normalised by `normalization`, showing `region` of the frame.
+    /// For the input `spec`, its pixels normalised by `normalization` and their colours in the order
+    /// `channels`, showing `region` of the frame.
     pub fn new(
         spec: &TensorSpec,
         normalization: &Normalization,
+        channels: Channels,
         region: NormBox,
         fit: Fit,
     ) -> Result<Self, String> {
-        let writer = TensorWriter::new(spec, normalization)?;
+        let writer = TensorWriter::new(spec, normalization, channels)?;
         Ok(Self { writer, region, fit, jpeg: JpegDecoder::new()?, plan: None, rows: Rows::default() })
     }
 
     /// For a model that is shown `region` of the frame.
     pub fn of(model: &ModelInfo, region: NormBox) -> Result<Self, String> {
-        Self::new(&model.input, &model.normalization, region, model.fit)
+        Self::new(&model.input, &model.normalization, model.channels, region, model.fit)
     }
 
     /// Writes `frame` into `input`, the bytes of the whole tensor, padding included. Returns the frame's

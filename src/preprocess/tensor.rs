@@ -3,7 +3,7 @@
 use crate::frame::Size;
 use crate::geometry::PixelBox;
 use crate::infer::{ElementType, TensorSpec};
-use crate::model::DecoderKind;
+use crate::model::Channels;
 use half::f16;
 
 /// Order of the axes of an input.
@@ -24,36 +24,11 @@ pub struct Normalization {
     pub std: [f32; 3],
 }
 
-/// Means and deviations of ImageNet in levels, as torchvision's models use them.
-const IMAGENET: Normalization =
-    Normalization { mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] };
-
 impl Normalization {
     /// The same for the three channels.
     #[must_use]
     pub const fn uniform(mean: f32, std: f32) -> Self {
         Self { mean: [mean; 3], std: [std; 3] }
-    }
-
-    /// What an input most likely wants. A float input shows nothing and is taken as 0..1. A quantised one
-    /// shows the range it was calibrated to. ImageNet's is normalised so. A classifier's that is about
-    /// -1..1, 0..1 or 0..255 is normalised to that, rounding as its training did; a detector's takes the
-    /// level itself as its quantised value, as the usual SSD models do.
-    #[must_use]
-    pub fn infer(spec: &TensorSpec, kind: DecoderKind) -> Self {
-        let unit = Self::uniform(0.0, 255.0);
-        let (Some(q), Some((low, high))) = (spec.quantization, limits(spec.element)) else { return unit };
-        let real = |v: i64| (v - q.zero_point) as f32 * q.scale;
-        let (from, to) = (real(low), real(high));
-        let near = |n: &&Self| {
-            let ends = |level: f32| (0..3).map(move |c| (level - n.mean[c]) / n.std[c]);
-            let (min, max) = (ends(0.0).fold(f32::MAX, f32::min), ends(255.0).fold(f32::MIN, f32::max));
-            (min - from).abs() + (max - to).abs() < 0.1 * (to - from)
-        };
-        let spread = [Self::uniform(127.5, 127.5), unit, Self::uniform(0.0, 1.0)];
-        let spread = spread.iter().filter(|_| kind == DecoderKind::Classify);
-        let level_itself = Self::uniform((q.zero_point - low) as f32, 1.0 / q.scale);
-        spread.chain([&IMAGENET]).find(near).copied().unwrap_or(level_itself)
     }
 
     /// The real number of a level.
@@ -87,12 +62,13 @@ pub struct TensorWriter {
     size: Size,
     channels: usize,
     layout: InputLayout,
+    order: Channels,
     table: Table,
 }
 
 impl TensorWriter {
     /// A writer for `spec`, or why edgecam can't feed such an input.
-    pub fn new(spec: &TensorSpec, normalization: &Normalization) -> Result<Self, String> {
+    pub fn new(spec: &TensorSpec, normalization: &Normalization, order: Channels) -> Result<Self, String> {
         let (layout, width, height, channels) = match *spec.shape.as_slice() {
             [1, h, w, c @ (1 | 3)] => (InputLayout::Nhwc, w, h, c),
             [1, c @ (1 | 3), h, w] => (InputLayout::Nchw, w, h, c),
@@ -103,8 +79,13 @@ impl TensorWriter {
                 ));
             }
         };
-        let table = table(spec, normalization)?;
-        Ok(Self { size: Size::new(width as u32, height as u32), channels, layout, table })
+        let mut by_channel = *normalization;
+        if order == Channels::Bgr {
+            by_channel.mean.reverse();
+            by_channel.std.reverse();
+        }
+        let table = table(spec, &by_channel)?;
+        Ok(Self { size: Size::new(width as u32, height as u32), channels, layout, order, table })
     }
 
     /// The input's size in pixels.
@@ -134,6 +115,15 @@ impl TensorWriter {
 
     /// Writes pixels from column and row `at` on.
     pub fn row(&self, input: &mut [u8], at: (usize, usize), pixels: impl Iterator<Item = [u8; 3]> + Clone) {
+        match self.order {
+            Channels::Rgb => self.ordered(input, at, pixels),
+            Channels::Bgr if self.channels == 1 => self.ordered(input, at, pixels),
+            Channels::Bgr => self.ordered(input, at, pixels.map(|[r, g, b]| [b, g, r])),
+        }
+    }
+
+    /// Writes pixels in the order of the tensor's channels.
+    fn ordered(&self, input: &mut [u8], at: (usize, usize), pixels: impl Iterator<Item = [u8; 3]> + Clone) {
         match &self.table {
             Table::Flip(0) => self.put(input, at, pixels, |_, level| [level]),
             Table::Flip(flip) => self.put(input, at, pixels, |_, level| [level ^ flip]),

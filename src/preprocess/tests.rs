@@ -1,7 +1,7 @@
 use super::*;
 use crate::frame::ColorSpace;
 use crate::infer::{ElementType, Quantization};
-use crate::model::DecoderKind;
+use crate::model::Channels;
 
 fn spec(element: ElementType, shape: &[usize], quantization: Option<(f32, i64)>) -> TensorSpec {
     let quantization = quantization.map(|(scale, zero_point)| Quantization { scale, zero_point });
@@ -51,8 +51,8 @@ fn every_format_and_scale_equals_the_reference() {
         ] {
             for region in regions {
                 let frame = frame(format, size);
-                let mut p =
-                    Preprocessor::new(&input, &level_itself(), region, Fit::Stretch).expect("a usual input");
+                let mut p = Preprocessor::new(&input, &level_itself(), Channels::Rgb, region, Fit::Stretch)
+                    .expect("a usual input");
                 let mut bytes = vec![0; input.bytes()];
                 p.write(&frame, &mut bytes).expect("a whole frame");
                 let picture = Picture::of(&frame).expect("a whole frame");
@@ -81,8 +81,8 @@ fn every_format_and_scale_equals_the_reference() {
 #[test]
 fn a_letterbox_has_grey_bars_and_only_those() {
     let input = spec(ElementType::U8, &[1, 32, 32, 3], None);
-    let mut p =
-        Preprocessor::new(&input, &level_itself(), NormBox::FULL, Fit::Letterbox).expect("a usual input");
+    let mut p = Preprocessor::new(&input, &level_itself(), Channels::Rgb, NormBox::FULL, Fit::Letterbox)
+        .expect("a usual input");
     let mut white = frame(PixelFormat::Rgb24, Size::new(64, 32));
     white.data.fill(255);
     let mut bytes = vec![0; input.bytes()];
@@ -97,7 +97,8 @@ fn a_letterbox_has_grey_bars_and_only_those() {
 fn every_element_type_and_layout_holds_the_same_picture() {
     let frame = frame(PixelFormat::Rgb24, Size::new(16, 8));
     let fill = |input: &TensorSpec, n: Normalization| {
-        let mut p = Preprocessor::new(input, &n, NormBox::FULL, Fit::Stretch).expect("a usual input");
+        let mut p =
+            Preprocessor::new(input, &n, Channels::Rgb, NormBox::FULL, Fit::Stretch).expect("a usual input");
         let mut bytes = vec![0; input.bytes()];
         p.write(&frame, &mut bytes).expect("a whole frame");
         bytes
@@ -129,27 +130,28 @@ fn every_element_type_and_layout_holds_the_same_picture() {
 }
 
 #[test]
-fn the_range_of_a_quantised_input_is_recognised() {
-    let infer = |kind, element, (scale, zero_point)| {
-        Normalization::infer(&spec(element, &[1, 8, 8, 3], Some((scale, zero_point))), kind)
+fn blue_comes_first_where_it_should() {
+    let input = spec(ElementType::F32, &[1, 8, 16, 3], None);
+    let n = Normalization { mean: [1.0, 2.0, 3.0], std: [1.0, 2.0, 4.0] };
+    let frame = frame(PixelFormat::Rgb24, Size::new(64, 48));
+    let fill = |channels| {
+        let mut p =
+            Preprocessor::new(&input, &n, channels, NormBox::FULL, Fit::Stretch).expect("a usual input");
+        let mut bytes = vec![0; input.bytes()];
+        p.write(&frame, &mut bytes).expect("a good frame");
+        bytes.as_chunks().0.iter().map(|b| f32::from_ne_bytes(*b)).collect::<Vec<_>>()
     };
-    let classify = |element, q| infer(DecoderKind::Classify, element, q);
-    let plus_minus_one = Normalization::uniform(127.5, 127.5);
-    assert_eq!(classify(ElementType::U8, (1.0 / 128.0, 128)), plus_minus_one);
-    assert_eq!(classify(ElementType::U8, (0.007_84, 127)), plus_minus_one);
-    assert_eq!(classify(ElementType::I8, (1.0 / 255.0, -128)), Normalization::uniform(0.0, 255.0));
-    assert_eq!(classify(ElementType::I8, (0.0038, -128)), Normalization::uniform(0.0, 255.0));
-    assert_eq!(classify(ElementType::I8, (1.0, -128)), Normalization::uniform(0.0, 1.0));
-    assert!((classify(ElementType::I8, (0.0187, -14)).mean[0] - 123.675).abs() < 1e-3);
-    assert_eq!(classify(ElementType::U8, (0.5, 10)), Normalization::uniform(10.0, 2.0));
-    assert_eq!(infer(DecoderKind::Ssd, ElementType::U8, (1.0 / 128.0, 128)), level_itself());
+    let (rgb, bgr) = (fill(Channels::Rgb), fill(Channels::Bgr));
+    for (rgb, bgr) in rgb.as_chunks::<3>().0.iter().zip(bgr.as_chunks::<3>().0) {
+        assert_eq!([rgb[2], rgb[1], rgb[0]].map(f32::to_bits), bgr.map(f32::to_bits));
+    }
 }
 
 #[test]
 fn a_frame_of_the_wrong_length_is_bad() {
     let input = spec(ElementType::U8, &[1, 8, 8, 3], None);
-    let mut p =
-        Preprocessor::new(&input, &level_itself(), NormBox::FULL, Fit::Stretch).expect("a usual input");
+    let mut p = Preprocessor::new(&input, &level_itself(), Channels::Rgb, NormBox::FULL, Fit::Stretch)
+        .expect("a usual input");
     for size in [Size::new(64, 48), Size::default()] {
         let mut short = frame(PixelFormat::Yuyv, Size::new(64, 48));
         short.data.pop();
@@ -167,7 +169,7 @@ fn a_frame_of_the_wrong_length_is_bad() {
 fn inputs_that_are_no_picture_are_refused() {
     for shape in [&[1, 8, 8, 4][..], &[1, 8], &[2, 8, 8, 3]] {
         let input = spec(ElementType::U8, shape, None);
-        let refused = Preprocessor::new(&input, &level_itself(), NormBox::FULL, Fit::Stretch);
+        let refused = Preprocessor::new(&input, &level_itself(), Channels::Rgb, NormBox::FULL, Fit::Stretch);
         assert!(refused.expect_err("no picture").contains("shape"));
     }
 }

@@ -90,7 +90,7 @@ pub fn sequential(line: &mut Line, frames: &[Frame], n: usize, samples: &mut Sam
         let counts = [counts[0], on_this_thread(), 0, 0];
         infer(model.engine.as_mut(), input.as_mut(), &mut watch)?;
         let counts = [counts[0], counts[1], on_this_thread(), 0];
-        finish(filter, &model.info.decoder, model.engine.as_ref(), &prepared, &mut answer, &mut watch);
+        finish(filter, &mut model.info.decoder, model.engine.as_ref(), &prepared, &mut answer, &mut watch);
         let counts = [counts[0], counts[1], counts[2], on_this_thread()];
         if i >= WARM_UP {
             samples.sequential.push(start.elapsed());

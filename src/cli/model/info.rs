@@ -1,0 +1,122 @@
+//! `edgecam model info`: what a model is, and how that was found out.
+
+use super::super::isolate::try_model;
+use super::super::{Exit, ModelArgs, runtime};
+use crate::checksum::sha256;
+use crate::infer::TensorSpec;
+use crate::model::{Finding, Model};
+use anyhow::Context;
+use clap::Args;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Values longer than this put the reason on a line of its own.
+const VALUE_WIDTH: usize = 34;
+
+/// Tell what a model is, and how that was found out
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Info {
+    /// The .tflite file
+    #[arg(value_name = "FILE")]
+    model: PathBuf,
+    /// The label file [default: packed in, else NAME.txt or labels.txt beside the model]
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    file: String,
+    bytes: u64,
+    sha256: String,
+    input: Tensor<'a>,
+    outputs: Vec<Tensor<'a>>,
+    findings: &'a [Finding],
+    labels: &'a [String],
+    operators: &'a BTreeMap<String, usize>,
+}
+
+#[derive(Serialize)]
+struct Tensor<'a> {
+    name: &'a str,
+    r#type: String,
+    shape: &'a [usize],
+    scale: Option<f32>,
+    zero_point: Option<i64>,
+}
+
+impl<'a> From<&'a TensorSpec> for Tensor<'a> {
+    fn from(spec: &'a TensorSpec) -> Self {
+        Self {
+            name: &spec.name,
+            r#type: format!("{:?}", spec.element).to_lowercase(),
+            shape: &spec.shape,
+            scale: spec.quantization.map(|q| q.scale),
+            zero_point: spec.quantization.map(|q| q.zero_point),
+        }
+    }
+}
+
+impl Tensor<'_> {
+    fn in_words(&self) -> String {
+        let quantization = match (self.scale, self.zero_point) {
+            (Some(scale), Some(zero)) => format!(", scale {scale}, zero point {zero}"),
+            _ => String::new(),
+        };
+        format!("{} {} {:?}{quantization}", self.name, self.r#type, self.shape)
+    }
+}
+
+impl Info {
+    pub(in crate::cli) fn run(&self, out: &mut dyn Write) -> anyhow::Result<Exit> {
+        let args = ModelArgs { model: self.model.clone(), labels: self.labels.clone(), threads: 1 };
+        let files = args.files();
+        try_model(&files, None)?;
+        let model = Model::load(&runtime()?, &files)?.info;
+        let file = self.model.display().to_string();
+        let read = || format!("read {file}");
+        let report = Report {
+            bytes: std::fs::metadata(&self.model).with_context(read)?.len(),
+            sha256: sha256(&self.model).with_context(read)?,
+            input: Tensor::from(&model.input),
+            outputs: model.outputs.iter().map(Tensor::from).collect(),
+            findings: &model.findings,
+            labels: &model.labels,
+            operators: &model.graph.operators,
+            file,
+        };
+        if self.json {
+            writeln!(out, "{}", serde_json::to_string(&report)?)?;
+        } else {
+            table(out, &report)?;
+        }
+        Ok(Exit::Fine)
+    }
+}
+
+fn table(out: &mut dyn Write, report: &Report<'_>) -> std::io::Result<()> {
+    writeln!(out, "{} ({:.1} MB, sha256 {})", report.file, report.bytes as f64 / 1e6, report.sha256)?;
+    writeln!(out)?;
+    for Finding { key, value, because } in report.findings {
+        if value.chars().count() > VALUE_WIDTH {
+            writeln!(out, "  {key:<13} {value}")?;
+            writeln!(out, "  {:<13} {:<VALUE_WIDTH$} {because}", "", "")?;
+        } else {
+            writeln!(out, "  {key:<13} {value:<VALUE_WIDTH$} {because}")?;
+        }
+    }
+    writeln!(out)?;
+    writeln!(out, "  {:<13} {}", "input", report.input.in_words())?;
+    for output in &report.outputs {
+        writeln!(out, "  {:<13} {}", "output", output.in_words())?;
+    }
+    let mut operators: Vec<_> = report.operators.iter().collect();
+    operators.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let words: Vec<String> = operators.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    writeln!(out, "  {:<13} {}", "operators", words.join(", "))
+}

@@ -1,0 +1,265 @@
+use super::*;
+use crate::array::Array;
+use crate::infer::{ElementType, Engine, InferError, InputMemory, Quantization};
+use crate::model::{Anchors, DecoderKind};
+
+/// An engine whose outputs are written down.
+struct Scripted(Vec<Vec<u8>>);
+
+struct Memory(Vec<u8>);
+
+impl InputMemory for Memory {
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+    fn as_any_mut(&mut self) -> &mut dyn std::any::Any {
+        self
+    }
+}
+
+impl Engine for Scripted {
+    fn new_input(&mut self) -> Result<Box<dyn InputMemory>, InferError> {
+        Ok(Box::new(Memory(vec![0; 4])))
+    }
+    fn invoke(&mut self, _: &mut dyn InputMemory) -> Result<(), InferError> {
+        Ok(())
+    }
+    fn output(&self, index: usize) -> &[u8] {
+        &self.0[index]
+    }
+}
+
+fn floats(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|v| v.to_ne_bytes()).collect()
+}
+
+fn spec(name: &str, shape: &[usize]) -> TensorSpec {
+    TensorSpec { name: name.to_owned(), element: ElementType::F32, shape: shape.to_vec(), quantization: None }
+}
+
+/// A model that exists on paper only.
+#[derive(Default)]
+struct Paper {
+    side: usize,
+    outputs: Vec<TensorSpec>,
+    values: Vec<Vec<f32>>,
+    makers: Vec<(&'static str, &'static str)>,
+    labels: usize,
+    said: Manifest,
+}
+
+impl Paper {
+    fn new(side: usize, shapes: &[&[usize]]) -> Self {
+        let outputs = shapes.iter().enumerate().map(|(i, shape)| spec(&format!("o{i}"), shape));
+        Self { side, outputs: outputs.collect(), ..Self::default() }
+    }
+
+    fn identify(&self) -> Result<Identity, String> {
+        let input = spec("input", &[1, self.side, self.side, 3]);
+        let zeros = |o: &TensorSpec| vec![0.0; o.elements()];
+        let values: Vec<Vec<f32>> = if self.values.is_empty() {
+            self.outputs.iter().map(zeros).collect()
+        } else {
+            self.values.clone()
+        };
+        let mut engine = Scripted(values.iter().map(|v| floats(v)).collect());
+        let graph = Graph {
+            makers: self.makers.iter().map(|(o, op)| ((*o).to_owned(), (*op).to_owned())).collect(),
+            ..Graph::default()
+        };
+        let labels = Labels::new((0..self.labels).map(|i| (i, format!("label {i}")))).expect("good labels");
+        let evidence = Evidence {
+            input: &input,
+            outputs: &self.outputs,
+            graph: &graph,
+            metadata: &Metadata::default(),
+            labels: (self.labels > 0).then_some(&labels),
+            said: &self.said,
+        };
+        identify(&evidence, &mut Trial::new(&mut engine, &input, &self.outputs))
+    }
+
+    fn kind(&self) -> DecoderKind {
+        self.identify().expect("known").decoder.kind()
+    }
+
+    fn refusal(&self) -> String {
+        self.identify().expect_err("unclear")
+    }
+}
+
+/// Rows of a box in the middle of each cell of the usual grids, in units of `unit` pixels, and `classes`
+/// zeros.
+fn rows(side: u32, unit: f32, classes: usize) -> Vec<f32> {
+    crate::decode::cells(crate::frame::Size::new(side, side), &[8, 16, 32])
+        .flat_map(|[x, y, stride]| {
+            let middle = |v: f32| (v + stride / 2.0) / unit;
+            [middle(x), middle(y), stride / unit, stride / unit]
+                .into_iter()
+                .chain(std::iter::repeat_n(0.0, classes))
+        })
+        .collect()
+}
+
+fn columns(rows: &[f32], width: usize) -> Vec<f32> {
+    (0..width).flat_map(|k| rows.iter().skip(k).step_by(width).copied()).collect()
+}
+
+fn found(identity: &Identity, key: &str) -> String {
+    identity.findings.iter().find(|f| f.key == key).map(|f| f.value.clone()).unwrap_or_default()
+}
+
+#[test]
+fn the_unit_of_yolos_boxes_is_where_a_trials_boxes_lie() {
+    for (unit, word) in [(64.0, "normalized"), (1.0, "pixels")] {
+        let rows = rows(64, unit, 2);
+        let mut paper = Paper::new(64, &[&[1, 6, 84]]);
+        paper.values = vec![columns(&rows, 6)];
+        let identity = paper.identify().expect("known");
+        assert_eq!((identity.decoder.kind(), identity.decoder.classes()), (DecoderKind::Yolo, Some(2)));
+        assert_eq!((found(&identity, "coordinates").as_str(), identity.fit), (word, Fit::Letterbox));
+    }
+}
+
+#[test]
+fn rows_with_one_box_a_cell_need_labels_to_tell_classes_from_objectness() {
+    let mut paper = Paper::new(64, &[&[1, 84, 6]]);
+    paper.values = vec![rows(64, 64.0, 2)];
+    assert!(paper.refusal().contains("objectness"), "{}", paper.refusal());
+    paper.labels = 2;
+    assert_eq!(paper.identify().expect("known").decoder.classes(), Some(2));
+    paper.labels = 1;
+    assert_eq!(paper.identify().expect("known").decoder.classes(), Some(1));
+}
+
+#[test]
+fn boxes_that_are_not_at_their_cells_are_relative_to_them() {
+    let mut paper = Paper::new(64, &[&[1, 84, 6]]);
+    paper.labels = 1;
+    paper.values = vec![[0.5, 0.5, 0.1, 0.1, 0.0, 0.0].repeat(84)];
+    assert_eq!(paper.kind(), DecoderKind::Yolox);
+}
+
+#[test]
+fn scores_beyond_one_are_no_scores() {
+    let mut paper = Paper::new(64, &[&[1, 6, 84]]);
+    let mut values = columns(&rows(64, 64.0, 2), 6);
+    *values.last_mut().expect("there are") = 37.0;
+    paper.values = vec![values];
+    assert!(paper.refusal().contains("poses"), "{}", paper.refusal());
+}
+
+#[test]
+fn features_are_not_classes() {
+    let mut paper = Paper::new(96, &[&[1, 1280]]);
+    paper.makers = vec![("o0", "AVERAGE_POOL_2D")];
+    assert!(paper.refusal().contains("features"), "{}", paper.refusal());
+    paper.makers = vec![("o0", "SOFTMAX")];
+    assert_eq!(paper.kind(), DecoderKind::Classify);
+}
+
+#[test]
+fn raw_heads_are_known_by_their_number_of_anchors() {
+    let ssd = Paper::new(300, &[&[1, 1917, 91], &[1, 1917, 4]]);
+    let identity = ssd.identify().expect("known");
+    assert_eq!((identity.decoder.kind(), identity.decoder.classes()), (DecoderKind::Anchors, Some(90)));
+    let mut lite = Paper::new(
+        320,
+        &[
+            &[1, 40, 40, 810],
+            &[1, 20, 20, 810],
+            &[1, 10, 10, 810],
+            &[1, 5, 5, 810],
+            &[1, 3, 3, 810],
+            &[1, 40, 40, 36],
+            &[1, 20, 20, 36],
+            &[1, 10, 10, 36],
+            &[1, 5, 5, 36],
+            &[1, 3, 3, 36],
+        ],
+    );
+    assert!(lite.refusal().contains("efficientdet and efficientdet-lite"), "{}", lite.refusal());
+    lite.said.anchors = Some(Anchors::Scheme("efficientdet-lite".to_owned()));
+    assert_eq!(lite.identify().expect("known").decoder.classes(), Some(90));
+    let odd = Paper::new(300, &[&[1, 1918, 91], &[1, 1918, 4]]);
+    assert!(odd.refusal().contains("1918"), "{}", odd.refusal());
+}
+
+#[test]
+fn queries_need_labels_to_tell_whether_one_class_is_none() {
+    let mut detr = Paper::new(320, &[&[1, 100, 92], &[1, 100, 4]]);
+    assert!(detr.refusal().contains("activation"), "{}", detr.refusal());
+    detr.labels = 91;
+    let identity = detr.identify().expect("known");
+    assert_eq!((identity.decoder.classes(), found(&identity, "activation").as_str()), (Some(91), "softmax"));
+    detr.labels = 92;
+    assert_eq!(found(&detr.identify().expect("known"), "activation"), "sigmoid");
+}
+
+#[test]
+fn rows_of_six_show_their_unit_or_ask() {
+    let mut paper = Paper::new(320, &[&[1, 300, 6]]);
+    assert!(paper.refusal().contains("coordinates"), "{}", paper.refusal());
+    paper.values = vec![[10.0, 20.0, 200.0, 310.0, 0.1, 3.0].repeat(300)];
+    assert_eq!(found(&paper.identify().expect("known"), "coordinates"), "pixels");
+    paper.values = vec![[0.1, 0.2, 0.3, 0.9, 0.1, 3.0].repeat(300)];
+    assert_eq!(found(&paper.identify().expect("known"), "coordinates"), "normalized");
+}
+
+#[test]
+fn grids_are_heat_maps_or_ask_for_anchors() {
+    let mut heat = Paper::new(96, &[&[1, 12, 12, 3]]);
+    heat.makers = vec![("o0", "SOFTMAX")];
+    assert_eq!(heat.identify().expect("known").decoder.classes(), Some(2));
+    let mut yolo = Paper::new(192, &[&[1, 12, 12, 30]]);
+    assert!(yolo.refusal().contains("anchors"), "{}", yolo.refusal());
+    yolo.said.anchors = Some(Anchors::Sizes(vec![Array([1.0, 1.0]); 5]));
+    assert_eq!(yolo.identify().expect("known").decoder.classes(), Some(1));
+    yolo.said.anchors = Some(Anchors::Sizes(vec![Array([1.0, 1.0]); 7]));
+    assert!(yolo.refusal().contains("divide"), "{}", yolo.refusal());
+    let mask = Paper::new(513, &[&[1, 513, 513, 21]]);
+    assert!(mask.refusal().contains("no kind"), "{}", mask.refusal());
+}
+
+#[test]
+fn what_is_said_wins() {
+    let mut paper = Paper::new(64, &[&[1, 84, 6]]);
+    paper.values = vec![rows(64, 64.0, 2)];
+    paper.said = Manifest::parse(
+        "objectness = false\nfit = \"stretch\"\nchannels = \"bgr\"\nmean = [1, 2, 3]\n[nms]\nlimit = 7\n",
+    )
+    .expect("a manifest");
+    let identity = paper.identify().expect("known");
+    assert_eq!((identity.fit, identity.channels), (Fit::Stretch, Channels::Bgr));
+    assert_eq!(identity.normalization.mean.map(|v| v as u8), [1, 2, 3]);
+    assert_eq!(identity.decoder.nms().map(|nms| nms.limit), Some(7));
+}
+
+#[test]
+fn a_quantised_input_shows_its_range() {
+    let said = Manifest::default();
+    let infer = |kind, element, (scale, zero_point)| {
+        let quantization = Some(Quantization { scale, zero_point });
+        let input = TensorSpec { name: String::new(), element, shape: vec![1, 8, 8, 3], quantization };
+        let evidence = Evidence {
+            input: &input,
+            outputs: &[],
+            graph: &Graph::default(),
+            metadata: &Metadata::default(),
+            labels: None,
+            said: &said,
+        };
+        input::normalization(&evidence, kind, &mut Findings::default())
+    };
+    let classify = |element, q| infer(DecoderKind::Classify, element, q);
+    let plus_minus_one = Normalization::uniform(127.5, 127.5);
+    assert_eq!(classify(ElementType::U8, (1.0 / 128.0, 128)), plus_minus_one);
+    assert_eq!(classify(ElementType::U8, (0.007_84, 127)), plus_minus_one);
+    assert_eq!(classify(ElementType::I8, (1.0 / 255.0, -128)), Normalization::uniform(0.0, 255.0));
+    assert_eq!(classify(ElementType::I8, (0.0038, -128)), Normalization::uniform(0.0, 255.0));
+    assert_eq!(classify(ElementType::I8, (1.0, -128)), Normalization::uniform(0.0, 1.0));
+    assert!((classify(ElementType::I8, (0.0187, -14)).mean[0] - 123.675).abs() < 1e-3);
+    assert_eq!(classify(ElementType::U8, (0.5, 10)), Normalization::uniform(10.0, 2.0));
+    let level_itself = Normalization::uniform(128.0, 128.0);
+    assert_eq!(infer(DecoderKind::Ssd, ElementType::U8, (1.0 / 128.0, 128)), level_itself);
+}
