@@ -22,6 +22,8 @@ pub mod decode;
 
 pub mod pipeline;
 
+pub mod eval;
+
 pub mod publish;
 
 pub mod config;

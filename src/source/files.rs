@@ -3,6 +3,8 @@
 
 mod listing;
 
+pub use listing::pictures;
+
 use super::pace::Pace;
 use super::{FrameSource, SourceError, SourceOpener, mjpeg};
 use crate::frame::{ColorSpace, Frame, PixelFormat, Size, Timestamp};
@@ -34,7 +36,7 @@ impl Opener {
 
 impl SourceOpener for Opener {
     fn open(&mut self, shutdown: &Shutdown) -> Result<Box<dyn FrameSource>, SourceError> {
-        let paths = listing::pictures(&self.path)?;
+        let paths = pictures(&self.path)?;
         Ok(Box::new(Files {
             name: self.path.clone(),
             paths,

@@ -6,6 +6,7 @@ mod config;
 mod control;
 mod daemon;
 mod detect;
+mod eval;
 mod source;
 mod support;
 mod unit;

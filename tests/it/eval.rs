@@ -1,0 +1,4 @@
+//! Evaluation: the metric beside pycocotools, and truths in every format.
+
+mod reference;
+mod truth;
