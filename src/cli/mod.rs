@@ -5,6 +5,7 @@ mod bench;
 mod cameras;
 mod detect;
 mod draw;
+mod eval;
 mod isolate;
 mod model;
 mod run;
@@ -66,6 +67,8 @@ enum Command {
     /// What models are and where to get them
     #[command(subcommand)]
     Model(model::Model),
+    /// Measure how well a detector does on pictures whose objects are known
+    Eval(eval::Eval),
     /// Measure what a frame costs, beside the bare runtime
     Bench(bench::Bench),
     /// Load a model and run it once
@@ -117,6 +120,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Cameras(cameras)) => cameras.run(&mut io::stdout().lock()),
         Some(Command::Detect(detect)) => detect.run(&mut io::stdout().lock()),
         Some(Command::Model(model)) => model.run(&mut io::stdout().lock()),
+        Some(Command::Eval(eval)) => eval.run(&mut io::stdout().lock()),
         Some(Command::Bench(bench)) => bench.run(&mut io::stdout().lock()),
         Some(Command::TryModel(try_model)) => try_model.run(),
         None => Ok(Exit::Usage),
