@@ -88,7 +88,7 @@ fn sentence(e: &Error, key: &str) -> String {
     let message = one_line(e.message());
     let Some(rest) = message.strip_prefix("unknown field ") else { return format!("{key}: {message}") };
     let known: Vec<&str> = rest.split('`').skip(3).step_by(2).collect();
-    match known.iter().map(|known| (distance(key, known), known)).min() {
+    match known.iter().map(|known| (strsim::levenshtein(key, known), known)).min() {
         Some((distance, known)) if distance <= 1 + key.len() / 4 => {
             format!("unknown key {key}; did you mean {known}?")
         }
@@ -99,21 +99,6 @@ fn sentence(e: &Error, key: &str) -> String {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Levenshtein's edit distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = std::mem::replace(&mut row[0], i + 1);
-        for (j, &y) in b.iter().enumerate() {
-            let change = corner + usize::from(x != y);
-            corner = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// The start of a table as [`TakenOut`] has it.

@@ -1,5 +1,6 @@
 //! What a model is: its file verified, its labels, and how it wants its input.
 
+pub mod catalogue;
 mod flatbuffer;
 mod graph;
 mod identify;
