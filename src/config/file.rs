@@ -55,6 +55,7 @@ pub struct Runtime {
 #[serde(deny_unknown_fields)]
 pub struct Model {
     pub path: Value<String>,
+    pub catalogue: Value<String>,
     pub labels: Value<String>,
     pub threads: Value<i64>,
     pub accelerator: Value<String>,

@@ -7,7 +7,7 @@ use super::value::{broker, default_client_id, name};
 use super::{Camera, Config, Model, Mqtt, Tls};
 use crate::array::Array;
 use crate::geometry::NormBox;
-use crate::model::Manifest;
+use crate::model::{Manifest, catalogue};
 use std::collections::HashSet;
 use std::time::Duration;
 use toml::Spanned;
@@ -110,10 +110,20 @@ fn mqtt(table: &Spanned<file::Mqtt>, c: &mut Checker<'_>) -> Option<Mqtt> {
 
 fn model(name: &Spanned<String>, table: &Spanned<file::Model>, c: &mut Checker<'_>) -> Option<Model> {
     let (at, m) = (start(table), table.get_ref());
-    if m.path.is_none() && !c.taken_out.contains(&(at, "path".to_owned())) {
-        c.refuse(name, format!("model {}: path is missing", name.get_ref()));
-    }
-    let path = c.file("path", m.path.as_ref());
+    let path = match (&m.path, &m.catalogue) {
+        (Some(_), None) => c.file("path", m.path.as_ref()),
+        (None, Some(_)) => c.checked("catalogue", m.catalogue.as_ref(), |name| catalogue::resolve(name)),
+        (Some(_), Some(both)) => {
+            c.refuse(both, "catalogue: there is a path already; give one of the two");
+            None
+        }
+        (None, None) => {
+            if !["path", "catalogue"].iter().any(|key| c.taken_out.contains(&(at, (*key).to_owned()))) {
+                c.refuse(name, format!("model {}: path or catalogue is missing", name.get_ref()));
+            }
+            None
+        }
+    };
     let labels = c.file("labels", m.labels.as_ref());
     let threads = c.checked("threads", m.threads.as_ref(), within(1, 64));
     c.checked("accelerator", m.accelerator.as_ref(), |a| {

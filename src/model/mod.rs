@@ -9,6 +9,7 @@ mod load;
 mod manifest;
 mod metadata;
 mod ops;
+pub mod pull;
 mod verify;
 
 pub use graph::Graph;

@@ -7,6 +7,8 @@ mod control;
 mod daemon;
 mod detect;
 mod eval;
+mod pull;
 mod source;
 mod support;
 mod unit;
+mod web;
