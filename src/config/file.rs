@@ -115,7 +115,7 @@ pub struct Rpicam {
     pub fps: Value<f64>,
     pub rotation: Value<i64>,
     pub format: Value<String>,
-    pub args: Option<Vec<String>>,
+    pub args: Value<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

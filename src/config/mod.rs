@@ -32,6 +32,9 @@ pub struct Config {
     pub cameras: Vec<Camera>,
 }
 
+/// Bytes of the longest text in an MQTT packet (MQTT 3.1.1, 1.5.3).
+const MAX_STRING: usize = 65_535;
+
 /// Larger files are no config.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -100,6 +103,12 @@ impl Mqtt {
             .map_err(|e| format!("read password file {}: {e}", path.display()))?;
         let password = text.strip_suffix('\n').unwrap_or(&text);
         let password = password.strip_suffix('\r').unwrap_or(password);
+        if password.len() > MAX_STRING {
+            return Err(format!(
+                "read password file {}: MQTT takes {MAX_STRING} bytes at most",
+                path.display()
+            ));
+        }
         Ok((!password.is_empty()).then(|| password.to_owned()))
     }
 }

@@ -68,6 +68,14 @@ fn even(value: &Array<i64, 2>) -> Result<Size, String> {
     }
 }
 
+/// Arguments of a program, which the kernel takes without NUL only.
+fn arguments(list: &[String]) -> Result<Vec<String>, String> {
+    match list.iter().find(|argument| argument.contains('\0')) {
+        Some(argument) => Err(format!("a NUL in {argument:?}")),
+        None => Ok(list.to_vec()),
+    }
+}
+
 fn format(text: &str, known: &[PixelFormat]) -> Result<PixelFormat, String> {
     known
         .iter()
@@ -85,7 +93,9 @@ fn v4l2(table: &Spanned<file::V4l2>, c: &mut Checker<'_>) -> Option<Source> {
     let t = table.get_ref();
     let device = c.checked("device", t.device.as_ref(), |value| match value {
         toml::Value::String(s) if s == "auto" => Ok(Device::Auto),
-        toml::Value::String(s) if s.starts_with('/') => Ok(Device::Path(PathBuf::from(s))),
+        toml::Value::String(s) if s.starts_with('/') && !s.contains('\0') => {
+            Ok(Device::Path(PathBuf::from(s)))
+        }
         toml::Value::Integer(n) => u32::try_from(*n)
             .ok()
             .filter(|n| *n < 256)
@@ -113,7 +123,7 @@ fn rpicam(table: &Spanned<file::Rpicam>, c: &mut Checker<'_>) -> Source {
     let format =
         c.checked("format", t.format.as_ref(), |text| format(text, &[PixelFormat::Mjpeg, PixelFormat::I420]));
     let format = format.unwrap_or(PixelFormat::Mjpeg);
-    let args = t.args.clone().unwrap_or_default();
+    let args = c.checked("args", t.args.as_ref(), |args| arguments(args)).unwrap_or_default();
     Source::Rpicam { camera, size, fps, rotation: rotation.unwrap_or(0), format, args }
 }
 
@@ -122,7 +132,7 @@ fn command(table: &Spanned<file::Command>, c: &mut Checker<'_>) -> Option<Source
         [PixelFormat::Mjpeg, PixelFormat::I420, PixelFormat::Nv12, PixelFormat::Yuyv, PixelFormat::Rgb24];
     let (at, t) = (start(table), table.get_ref());
     let argv = c.required(at, "argv", t.argv.as_ref(), |argv| match argv.first() {
-        Some(program) if !program.is_empty() => Ok(argv.clone()),
+        Some(program) if !program.is_empty() => arguments(argv),
         _ => Err("name a program and its arguments".to_owned()),
     });
     let format = c.required(at, "format", t.format.as_ref(), |text| format(text, &KNOWN));

@@ -3,8 +3,8 @@
 use super::checker::{Checker, within};
 use super::file;
 use super::lenient::start;
-use super::value::{broker, default_client_id, name};
-use super::{Camera, Config, Model, Mqtt, Tls};
+use super::value::{broker, default_client_id, name, printable};
+use super::{Camera, Config, MAX_STRING, Model, Mqtt, Tls};
 use crate::array::Array;
 use crate::geometry::NormBox;
 use crate::model::{Manifest, catalogue};
@@ -58,7 +58,7 @@ fn mqtt(table: &Spanned<file::Mqtt>, c: &mut Checker<'_>) -> Option<Mqtt> {
     let url = c.required(at, "url", m.url.as_ref(), |url| broker(url));
     let prefix = c.checked("prefix", m.prefix.as_ref(), |p| {
         let good = !p.is_empty() && p.len() <= 128 && !p.starts_with(['/', '$']) && !p.ends_with('/');
-        if good && !p.contains(['+', '#', '\0', ' ']) {
+        if good && !p.contains(['+', '#', ' ']) && printable(p).is_ok() {
             Ok(p.clone())
         } else {
             Err(format!("{p:?} is no start of a topic"))
@@ -66,9 +66,16 @@ fn mqtt(table: &Spanned<file::Mqtt>, c: &mut Checker<'_>) -> Option<Mqtt> {
     });
     let client_id = c.checked("client_id", m.client_id.as_ref(), |id| {
         if (1..=128).contains(&id.len()) {
-            Ok(id.clone())
+            printable(id)
         } else {
             Err("a client id has 1 to 128 bytes".to_owned())
+        }
+    });
+    let username = c.checked("username", m.username.as_ref(), |name| {
+        if name.len() <= MAX_STRING {
+            printable(name)
+        } else {
+            Err(format!("MQTT takes {MAX_STRING} bytes at most"))
         }
     });
     let password_file = c.file("password_file", m.password_file.as_ref());
@@ -102,7 +109,7 @@ fn mqtt(table: &Spanned<file::Mqtt>, c: &mut Checker<'_>) -> Option<Mqtt> {
         tls: tls.then_some(Tls { ca_file, cert_file, key_file }),
         prefix: prefix.unwrap_or_else(|| DEFAULT_PREFIX.to_owned()),
         client_id: client_id.unwrap_or_else(default_client_id),
-        username: m.username.as_ref().map(|u| u.get_ref().clone()),
+        username,
         password_file,
         keep_alive: c.duration("keep_alive", m.keep_alive.as_ref(), keep_alive, DEFAULT_KEEP_ALIVE),
     })

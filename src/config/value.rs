@@ -45,8 +45,18 @@ pub fn broker(url: &str) -> Result<(String, u16, bool), String> {
     };
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
     match port {
-        Some(port) if !bare.is_empty() && !bare.contains(['/', '[', ' ']) => Ok((bare.to_owned(), port, tls)),
+        Some(port) if !bare.is_empty() && !bare.contains(['/', '[', ' ']) && printable(bare).is_ok() => {
+            Ok((bare.to_owned(), port, tls))
+        }
         _ => Err(format!("{url:?} names no host and port; write mqtt://host:1883")),
+    }
+}
+
+/// A text without control characters, which MQTT (3.1.1, 1.5.3) and files of a line each don't take.
+pub fn printable(text: &str) -> Result<String, String> {
+    match text.chars().find(|c| c.is_control()) {
+        Some(c) => Err(format!("the control character {} in it", c.escape_default())),
+        None => Ok(text.to_owned()),
     }
 }
 
