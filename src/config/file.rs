@@ -84,7 +84,7 @@ pub struct Camera {
     pub region: Value<Array<f32, 4>>,
     pub fps: Value<f64>,
     pub threshold: Value<f64>,
-    pub labels: Value<Vec<String>>,
+    pub labels: Value<Vec<Spanned<String>>>,
 }
 
 /// Exactly one of them.

@@ -4,11 +4,13 @@
 mod checker;
 mod file;
 mod lenient;
+mod places;
 mod problem;
 mod source;
 mod validate;
 mod value;
 
+pub use places::Places;
 pub use problem::Problems;
 
 use crate::frame::{PixelFormat, Size};
@@ -30,6 +32,8 @@ pub struct Config {
     pub models: Vec<Model>,
     /// At least one, names unique.
     pub cameras: Vec<Camera>,
+    /// Where it says what.
+    pub places: Places,
 }
 
 /// Bytes of the longest text in an MQTT packet (MQTT 3.1.1, 1.5.3).
@@ -50,7 +54,9 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
     }
     let bytes = std::fs::read(path).map_err(|e| whole(format!("read the config: {e}")))?;
     let text = String::from_utf8(bytes).map_err(|e| {
-        whole(format!("read the config: byte {} is not UTF-8", e.utf8_error().valid_up_to() + 1))
+        let (bytes, at) = (e.as_bytes(), e.utf8_error().valid_up_to());
+        let good = String::from_utf8_lossy(&bytes[..at]);
+        Problems::at(path, &good, at, "read the config: this is not UTF-8")
     })?;
     parse(&text, path)
 }
@@ -62,7 +68,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, Problems> {
     let config = read.and_then(|(file, taken_out)| {
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut checker = checker::Checker { folder, taken_out: &taken_out, problems: &mut problems };
-        validate::config(&file, &mut checker)
+        let config = validate::config(&file, &mut checker)?;
+        Some(Config { places: Places::of(&file, path, text), ..config })
     });
     problems.finish(path, text, config)
 }

@@ -24,6 +24,12 @@ impl Problems {
         self.lines.clone()
     }
 
+    /// The one problem of a file whose text can't be read from byte `at` of `source` on.
+    pub(super) fn at(path: &Path, source: &str, at: usize, text: &str) -> Self {
+        let (line, column) = place(source, at);
+        Self { lines: vec![format!("{}:{line}:{column}: {text}", path.display())] }
+    }
+
     /// The one problem of a file that can't be read at all.
     pub(super) fn of_file(path: &Path, text: &str) -> Self {
         Self { lines: vec![format!("{}: {text}", path.display())] }
@@ -73,7 +79,7 @@ impl Collector {
 }
 
 /// Line and column of a byte, both from 1; columns count characters.
-fn place(source: &str, at: usize) -> (usize, usize) {
+pub(super) fn place(source: &str, at: usize) -> (usize, usize) {
     let before = source.get(..at.min(source.len())).unwrap_or(source);
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[start..].chars().count() + 1)

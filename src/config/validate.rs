@@ -4,7 +4,7 @@ use super::checker::{Checker, within};
 use super::file;
 use super::lenient::start;
 use super::value::{broker, default_client_id, name, printable};
-use super::{Camera, Config, MAX_STRING, Model, Mqtt, Tls};
+use super::{Camera, Config, MAX_STRING, Model, Mqtt, Places, Tls};
 use crate::array::Array;
 use crate::geometry::NormBox;
 use crate::model::{Manifest, catalogue};
@@ -50,6 +50,7 @@ pub(super) fn config(file: &file::File, c: &mut Checker<'_>) -> Option<Config> {
         runtime_library,
         models: models.into_iter().collect::<Option<_>>()?,
         cameras: cameras.into_iter().collect::<Option<_>>()?,
+        places: Places::default(),
     })
 }
 
@@ -194,11 +195,12 @@ fn camera(table: &Spanned<file::Camera>, file: &file::File, c: &mut Checker<'_>)
     let fps = c.checked("fps", k.fps.as_ref(), within(0.001, 1000.0));
     let threshold = c.checked("threshold", k.threshold.as_ref(), within(0.0, 1.0));
     let labels = c.checked("labels", k.labels.as_ref(), |labels| {
+        let labels: Vec<String> = labels.iter().map(|label| label.get_ref().clone()).collect();
         let usual = |label: &String| !label.is_empty() && label.len() <= 128;
         if labels.is_empty() || !labels.iter().all(usual) {
             return Err("name at least one label; leave the key out for all".to_owned());
         }
-        Ok(labels.clone())
+        Ok(labels)
     });
     let stall = (SECOND / 2, HOUR);
     Some(Camera {

@@ -4,10 +4,9 @@ use super::camera::{Context, Known};
 use crate::config;
 use crate::decode::Answer;
 use crate::infer::InferError;
-use crate::model::{DecoderKind, Model, ModelInfo};
+use crate::model::{Model, ModelInfo};
 use crate::pipeline::{Filter, Job, Spare, infer_frames, prepare_frames};
 use crate::preprocess::Preprocessor;
-use crate::publish::message::{RESERVED, slug};
 use crate::publish::{Observation, Publication};
 use crate::slot::Slots;
 use crate::telemetry::latency::{Latencies, Stage};
@@ -49,20 +48,6 @@ pub struct Lane {
     pub preprocessor: Preprocessor,
     /// What is reported of it.
     pub filter: Filter,
-}
-
-/// The way of a camera's frames into a model and of the answers out of it; the error says what in the
-/// camera's config doesn't go with the model.
-pub fn fit(camera: &config::Camera, model: &ModelInfo) -> Result<(Preprocessor, Filter), String> {
-    let told = |why: String| format!("camera {} with model {}: {why}", camera.name, camera.model);
-    let reported = camera.labels.as_deref().unwrap_or(&model.labels);
-    let clash = reported.iter().find(|label| RESERVED.contains(&slug(label).as_str()));
-    if let Some(label) = clash.filter(|_| model.decoder.kind() != DecoderKind::Classify) {
-        return Err(told(format!("the label {label} is a topic of its own; leave it out of camera.labels")));
-    }
-    let preprocessor = Preprocessor::of(model, camera.region).map_err(told)?;
-    let filter = Filter::new(model, camera.threshold, camera.labels.as_deref()).map_err(told)?;
-    Ok((preprocessor, filter))
 }
 
 impl Engine {

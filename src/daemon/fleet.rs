@@ -1,7 +1,8 @@
 //! All cameras and engines of a config, and the change from one config to the next.
 
 use super::camera::{Camera, Context};
-use super::engine::{Engine, Lane, fit};
+use super::engine::{Engine, Lane};
+use super::fit::{fit, misfits};
 use crate::config::{self, Config};
 use crate::infer::Runtime;
 use crate::model::{Model, ModelFiles, ModelInfo};
@@ -52,7 +53,7 @@ impl Fleet {
                 Ok(ready) => {
                     loaded.insert(model.name.clone(), ready);
                 }
-                Err(e) => problems.push(e.to_string()),
+                Err(e) => problems.push(config.places.of_model(&model.name, &e.to_string())),
             }
         }
         let info = |name: &str| -> Option<&ModelInfo> {
@@ -62,8 +63,8 @@ impl Fleet {
                 .or_else(|| self.engines.get(name).map(|engine| &engine.info))
         };
         for camera in &config.cameras {
-            if let Some(why) = info(&camera.model).and_then(|info| fit(camera, info).err()) {
-                problems.push(why);
+            if let Some(info) = info(&camera.model) {
+                problems.extend(misfits(config, camera, info));
             }
         }
         if problems.is_empty() {
@@ -112,7 +113,8 @@ impl Fleet {
             };
             let lanes: Vec<Lane> = lanes(&plan.cameras, &config.name)
                 .map(|camera| {
-                    let (preprocessor, filter) = fit(camera, &model.info).map_err(anyhow::Error::msg)?;
+                    let (preprocessor, filter) = fit(camera, &model.info)
+                        .map_err(|_| anyhow::anyhow!("camera {} does not go with its model", camera.name))?;
                     let known = Arc::clone(&self.cameras[&camera.name].known);
                     Ok(Lane { name: camera.name.clone(), known, preprocessor, filter })
                 })

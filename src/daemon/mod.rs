@@ -2,6 +2,7 @@
 
 mod camera;
 mod engine;
+mod fit;
 mod fleet;
 mod publishing;
 mod report;
@@ -13,7 +14,7 @@ use crate::publish::Publication;
 use crate::shutdown::Shutdown;
 use crate::systemd::{self, Notifier};
 use crate::vitals::Vitals;
-pub use engine::fit;
+pub use fit::misfits;
 pub use fleet::files;
 
 use anyhow::Context as _;

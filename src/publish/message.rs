@@ -5,6 +5,8 @@ use super::json::{LatencyMs, classes, label_of, objects};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Room for a message of a few detections, so that writing it allocates once.
 const USUAL_BYTES: usize = 1024;
@@ -75,9 +77,61 @@ pub const RESERVED: [&str; 14] = [
     "threshold",
 ];
 
-/// A label as part of a topic: lower case, all but letters, digits, `_` and `-` become `_`.
+/// A label as part of a topic: lower case, all but `a-z`, digits, `_` and `-` become `_`.
 #[must_use]
 pub fn slug(label: &str) -> String {
     let part = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
     label.to_lowercase().chars().map(part).collect()
+}
+
+/// The part of a topic that counts `label`, one of a model's `labels`: its slug, or `class_17` where no
+/// letter of it would be left.
+#[must_use]
+pub fn topic_part(labels: &[String], label: &str) -> String {
+    let slug = slug(label);
+    match labels.iter().position(|other| other == label) {
+        Some(class) if !slug.contains(|c: char| c.is_ascii_alphanumeric()) => format!("class_{class}"),
+        _ => slug,
+    }
+}
+
+/// Pairs of different labels of `reported` that are counted in one topic; `labels` are the model's.
+#[must_use]
+pub fn clashes<'a>(labels: &[String], reported: &'a [String]) -> Vec<(&'a str, &'a str)> {
+    let mut topics: BTreeMap<String, &str> = BTreeMap::new();
+    let mut clashes = Vec::new();
+    for label in reported.iter().filter(|label| !label.is_empty()) {
+        match topics.entry(topic_part(labels, label)) {
+            Entry::Occupied(taken) if *taken.get() != label => clashes.push((*taken.get(), label.as_str())),
+            Entry::Occupied(_) => {}
+            Entry::Vacant(free) => {
+                free.insert(label);
+            }
+        }
+    }
+    clashes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(labels: &[&str]) -> Vec<String> {
+        labels.iter().map(|&label| label.to_owned()).collect()
+    }
+
+    #[test]
+    fn labels_become_parts_of_topics() {
+        let labels =
+            list(&["Big Thing", "caf\u{e9}-1", "\u{441}\u{43e}\u{431}\u{430}\u{43a}\u{430}", "\u{72ac}"]);
+        let parts: Vec<String> = labels.iter().map(|label| topic_part(&labels, label)).collect();
+        assert_eq!(parts, ["big_thing", "caf_-1", "class_2", "class_3"]);
+    }
+
+    #[test]
+    fn different_labels_of_one_topic_are_pairs() {
+        let labels = list(&["cat", "Big Thing", "", "big_thing", "cat", "big.thing", ""]);
+        assert_eq!(clashes(&labels, &labels), [("Big Thing", "big_thing"), ("Big Thing", "big.thing")]);
+        assert!(clashes(&labels, &labels[..3]).is_empty());
+    }
 }

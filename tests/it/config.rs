@@ -171,7 +171,10 @@ fn files_that_are_no_config_exit_78_with_a_sentence() {
     };
     let cases = [
         (file("big.toml", &vec![b'#'; 20 << 20]), "too many"),
-        (file("latin.toml", b"a = \"\xe9\""), "not UTF-8"),
+        (
+            file("latin.toml", b"# \xc3\xa4\na = \"\xc3\xa4\xe9\""),
+            "latin.toml:2:7: read the config: this is not UTF-8",
+        ),
         (file("empty.toml", b""), "there is no camera"),
         (file("open.toml", b"a = ["), "not TOML"),
         (folder.path().to_owned(), "not a file"),

@@ -10,29 +10,29 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const MODEL: &str = "detect/ssd_mobilenet_v1_coco_quant_detect.tflite";
+pub const MODEL: &str = "detect/ssd_mobilenet_v1_coco_quant_detect.tflite";
 
 /// A folder with a config.
-struct Place {
-    folder: tempfile::TempDir,
-    config: PathBuf,
+pub struct Place {
+    pub folder: tempfile::TempDir,
+    pub config: PathBuf,
 }
 
 impl Place {
     /// `None` where the data is absent.
-    fn new() -> Option<Self> {
+    pub fn new() -> Option<Self> {
         data(MODEL)?;
         let folder = tempfile::tempdir().expect("a folder");
         let config = folder.path().join("edgecam.toml");
         Some(Self { folder, config })
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Writes a config: a broker at `port`, the SSD model, and `cameras`.
-    fn write(&self, mqtt: &str, cameras: &str) {
+    pub fn write(&self, mqtt: &str, cameras: &str) {
         let (model, labels) =
             (data(MODEL).expect("checked"), data("labels/coco_labels.txt").expect("beside it"));
         let mut text = String::new();
@@ -46,13 +46,18 @@ impl Place {
     }
 
     /// Starts `edgecam run`.
-    fn run(&self) -> Daemon {
+    pub fn run(&self) -> Daemon {
+        self.run_with(&[("STATE_DIRECTORY", self.folder.path())])
+    }
+
+    /// The same with these variables.
+    pub fn run_with(&self, variables: &[(&str, &Path)]) -> Daemon {
         let mut child = edgecam()
             .arg("run")
             .arg("--config")
             .arg(&self.config)
             .env("RUNTIME_DIRECTORY", self.path("run"))
-            .env("STATE_DIRECTORY", self.folder.path())
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -71,7 +76,7 @@ impl Place {
         Daemon { child, lines }
     }
 
-    fn reload(&self) -> (i32, String) {
+    pub fn reload(&self) -> (i32, String) {
         let out = edgecam()
             .arg("reload")
             .env("RUNTIME_DIRECTORY", self.path("run"))
@@ -82,13 +87,13 @@ impl Place {
 }
 
 /// A running daemon, killed when dropped.
-struct Daemon {
+pub struct Daemon {
     child: Child,
-    lines: Arc<Mutex<Vec<String>>>,
+    pub lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Daemon {
-    fn wait_for_line(&self, part: &str) -> String {
+    pub fn wait_for_line(&self, part: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let lines = self.lines.lock().expect("no panic").clone();
@@ -100,13 +105,13 @@ impl Daemon {
         }
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success());
     }
 
     /// The exit code; panics when it takes too long.
-    fn exit(&mut self) -> i32 {
+    pub fn exit(&mut self) -> i32 {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().expect("it is ours") {
@@ -126,16 +131,16 @@ impl Drop for Daemon {
 }
 
 /// A path as TOML has it.
-fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     format!("\"{}\"", path.display())
 }
 
-fn mqtt(port: u16) -> String {
+pub fn mqtt(port: u16) -> String {
     format!("[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"")
 }
 
 /// A camera that shows one picture again and again.
-fn picture(name: &str, file: &str, more: &str) -> String {
+pub fn picture(name: &str, file: &str, more: &str) -> String {
     let path = data(&format!("images/{file}")).expect("the images lie beside the models");
     format!(
         "[[camera]]\nname = \"{name}\"\nsource = {{ files = {{ path = {}, fps = 5, loop = true }} }}\nmodel = \"coco\"\n{more}\n",

@@ -7,6 +7,7 @@ mod control;
 mod daemon;
 mod detect;
 mod eval;
+mod publish;
 mod pull;
 mod source;
 mod support;

@@ -23,7 +23,8 @@ pub fn models(config: &Config) -> Vec<String> {
         eprintln!("edgecam: the models are not tried: {e}");
         return Vec::new();
     }
-    config.models.iter().filter_map(|model| model_result(config, model).err()).collect()
+    let problems = config.models.iter().filter_map(|model| model_result(config, model).err());
+    problems.flat_map(|lines| lines.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 /// Tries every model, camera and the broker of a config; a line each.
@@ -49,14 +50,19 @@ pub fn probe(config: &Config, out: &mut dyn Write) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
+/// What a model is, or what is wrong with it, a line each.
 fn model_result(config: &Config, model: &crate::config::Model) -> Result<String, String> {
     let files = daemon::files(model);
     let library = config.runtime_library.as_deref();
-    try_model(&files, library).map_err(|e| format!("{e:#}"))?;
+    let told = |why: String| config.places.of_model(&model.name, &why);
+    try_model(&files, library).map_err(|e| told(format!("{e:#}")))?;
     let runtime = Runtime::load(library).map_err(|e| e.to_string())?;
-    let loaded = Model::load(&runtime, &files).map_err(|e| e.to_string())?;
-    for camera in config.cameras.iter().filter(|camera| camera.model == model.name) {
-        daemon::fit(camera, &loaded.info)?;
+    let loaded = Model::load(&runtime, &files).map_err(|e| told(e.to_string()))?;
+    let cameras = config.cameras.iter().filter(|camera| camera.model == model.name);
+    let misfits: Vec<String> =
+        cameras.flat_map(|camera| daemon::misfits(config, camera, &loaded.info)).collect();
+    if !misfits.is_empty() {
+        return Err(misfits.join("\n"));
     }
     let (shape, labels) = (&loaded.info.input.shape, loaded.info.labels.len());
     Ok(format!("runs; input {shape:?}, {:?}, {labels} labels", loaded.info.decoder.kind()))

@@ -1,0 +1,67 @@
+//! Whether a camera's config goes with its model: the labels, their topics, the input.
+
+use crate::config::{self, Config};
+use crate::model::{DecoderKind, ModelInfo};
+use crate::pipeline::Filter;
+use crate::preprocess::Preprocessor;
+use crate::publish::message::{RESERVED, clashes, topic_part};
+
+/// What in a camera's config does not go with its model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// The index in `camera.labels` that it is about; else it is about the model.
+    label: Option<usize>,
+    why: String,
+}
+
+/// The way of a camera's frames into a model and of the answers out of it; the error is everything in the
+/// camera's config that doesn't go with the model.
+pub fn fit(camera: &config::Camera, model: &ModelInfo) -> Result<(Preprocessor, Filter), Vec<Misfit>> {
+    let mut misfits = label_misfits(camera, model);
+    let preprocessor = Preprocessor::of(model, camera.region);
+    match (preprocessor, Filter::new(model, camera.threshold, camera.labels.as_deref())) {
+        (Ok(preprocessor), Ok(filter)) if misfits.is_empty() => return Ok((preprocessor, filter)),
+        (Err(why), _) => misfits.push(Misfit { label: None, why: format!("model {}: {why}", camera.model) }),
+        (_, Err(why)) if misfits.is_empty() => misfits.push(Misfit { label: None, why }),
+        _ => {}
+    }
+    Err(misfits)
+}
+
+/// The same as lines with their places in the file of `config`; none where all is well.
+#[must_use]
+pub fn misfits(config: &Config, camera: &config::Camera, model: &ModelInfo) -> Vec<String> {
+    let told = |misfit: &Misfit| config.places.of_camera(&camera.name, misfit.label, &misfit.why);
+    fit(camera, model).err().iter().flatten().map(told).collect()
+}
+
+fn label_misfits(camera: &config::Camera, model: &ModelInfo) -> Vec<Misfit> {
+    let (labels, has_counts) = (&*model.labels, model.decoder.kind() != DecoderKind::Classify);
+    let reserved = |label: &str| has_counts && RESERVED.contains(&topic_part(labels, label).as_str());
+    let Some(reported) = &camera.labels else {
+        let of_model = labels.iter().filter(|label| reserved(label));
+        let why = |label| {
+            format!(
+                "model {}: its label {label} is a topic of its own; name the labels to report in camera.labels, without it",
+                camera.model
+            )
+        };
+        return of_model.map(|label| Misfit { label: None, why: why(label) }).collect();
+    };
+    let clashes = if has_counts { clashes(labels, reported) } else { Vec::new() };
+    let of_label = |(index, label): (usize, &String)| {
+        let why = if labels.is_empty() {
+            format!("labels: {label}: the model {} has no labels; name its label file", camera.model)
+        } else if !labels.contains(label) {
+            format!("labels: the model {} has no label {label}", camera.model)
+        } else if reserved(label) {
+            format!("labels: {label} is a topic of its own; leave it out")
+        } else {
+            let (other, _) = clashes.iter().find(|(_, second)| second == label)?;
+            let part = topic_part(labels, label);
+            format!("labels: {label} and {other} would share the topic {}/{part}; leave one out", camera.name)
+        };
+        Some(Misfit { label: Some(index), why })
+    };
+    reported.iter().enumerate().filter_map(of_label).collect()
+}
