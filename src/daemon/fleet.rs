@@ -6,6 +6,7 @@ use super::fit::{fit, misfits};
 use crate::config::{self, Config};
 use crate::infer::Runtime;
 use crate::model::{Model, ModelFiles, ModelInfo};
+use crate::publish::{Publication, Watch};
 use crate::slot::{Outlet, Slots};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -100,6 +101,7 @@ impl Fleet {
                 spare.insert(name, model);
             }
         }
+        self.tell_cameras(&plan, &spare, context);
         self.start_cameras(&plan, &slots, &unchanged, context, &mut changes)?;
         for config in plan.models.into_iter().filter(|m| !unchanged.contains(&m.name)) {
             let model = match plan.loaded.remove(&config.name) {
@@ -124,6 +126,20 @@ impl Fleet {
             self.engines.insert(config.name, engine);
         }
         Ok(changes)
+    }
+
+    /// Tells the sinks which model looks at which camera from now on; the old ones have ended, the new
+    /// ones not begun.
+    fn tell_cameras(&self, plan: &Plan, spare: &BTreeMap<String, Model>, context: &Context) {
+        let info = |name: &String| {
+            let idle = plan.loaded.get(name).or_else(|| spare.get(name));
+            idle.map(|model| &model.info).or_else(|| self.engines.get(name).map(|engine| &engine.info))
+        };
+        let looked_at = plan.cameras.iter().filter_map(|camera| Some((camera, info(&camera.model)?)));
+        let watches: Vec<Watch<'_>> = looked_at
+            .map(|(camera, info)| Watch { camera, kind: info.decoder.kind(), labels: &info.labels })
+            .collect();
+        context.sink.publish(&Publication::Cameras(&watches));
     }
 
     /// Ends the captures that are gone or changed.

@@ -6,6 +6,7 @@ mod fit;
 mod fleet;
 mod publishing;
 mod report;
+mod state_directory;
 
 use crate::config::{self, Config};
 use crate::control::{self, Listener, Reload, Verdict};
@@ -97,7 +98,6 @@ impl Daemon {
         let plan = fleet.plan(&config, &runtime).map_err(DaemonError::Config)?;
         let publishing = Publishing::start(&config, &vitals);
         let sink = publishing.sink();
-        sink.publish(&Publication::Cameras(&config.cameras));
         let context = Context { sink, vitals: vitals.clone(), changed: Arc::<Notify>::default() };
         fleet.apply(plan, &context)?;
         let (asks, reloads) = mpsc::channel(1);
@@ -235,7 +235,6 @@ impl Daemon {
         let new = (self.load)()?;
         let plan = self.fleet.plan(&new, &self.runtime)?;
         let mut changes = self.publishing.reload(&self.config, &new).await;
-        self.context.sink.publish(&Publication::Cameras(&new.cameras));
         changes.extend(self.fleet.apply(plan, &self.context).map_err(|e| vec![format!("{e:#}")])?);
         let needs_restart = config::restart_needed(&self.config, &new);
         if new.stats_interval != self.config.stats_interval {

@@ -1,5 +1,6 @@
 //! The sinks of a config, and the task that talks to the broker.
 
+use super::state_directory::state_directory;
 use crate::back_off::BackOff;
 use crate::config::{self, Config};
 use crate::publish::state::State;
@@ -9,7 +10,6 @@ use crate::shutdown::Shutdown;
 use crate::vitals::Vitals;
 use serde_json::{Value, json};
 use std::io::stdout;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl Publishing {
     pub fn start(config: &Config, vitals: &Vitals) -> Self {
         let prefix = config.mqtt.as_ref().map_or("edgecam", |m| m.prefix.as_str());
         let outputs = Outputs {
-            state: State::new(prefix, state_file()),
+            state: State::new(prefix),
             terminal: Terminal::new(stdout()),
             to_terminal: AtomicBool::new(config.mqtt.is_none()),
         };
@@ -63,6 +63,9 @@ impl Publishing {
 
     fn connect(&mut self, config: Option<&config::Mqtt>) {
         let Some(config) = config.cloned() else { return };
+        if let Some(folder) = state_directory() {
+            self.outputs.state.remember_in(folder.join("topics"));
+        }
         let (outputs, shutdown, pulse) =
             (Arc::clone(&self.outputs), Shutdown::new(), mqtt::pulse(&self.vitals));
         let stop = shutdown.clone();
@@ -108,11 +111,4 @@ impl Publishing {
             }
         }
     }
-}
-
-/// The list of retained topics, in the service's state directory; none outside a service.
-fn state_file() -> Option<PathBuf> {
-    let folders = std::env::var_os("STATE_DIRECTORY")?;
-    let first = folders.to_str()?.split(':').next()?.to_owned();
-    Some(PathBuf::from(first).join("topics"))
 }

@@ -73,7 +73,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Detections of at least `threshold` whose label is in `labels` (absent: all). The error names a
+    /// Detections of at least `threshold`, and classes, whose label is in `labels` (absent: all). The error names a
     /// label the model doesn't know.
     pub fn new(model: &ModelInfo, threshold: f32, labels: Option<&[String]>) -> Result<Self, String> {
         if let Some(unknown) = labels.into_iter().flatten().find(|&label| !model.labels.contains(label)) {
@@ -133,7 +133,9 @@ pub fn finish(
 ) {
     decoder.decode(engine, &prepared.placement, filter.threshold, answer);
     if let Some(reported) = &filter.reported {
-        answer.detections.retain(|d| reported.get(d.class).copied().unwrap_or(false));
+        let is_reported = |class: usize| reported.get(class).copied().unwrap_or(false);
+        answer.detections.retain(|d| is_reported(d.class));
+        answer.classes.retain(|c| is_reported(c.class));
     }
     watch.latencies.decode = watch.lap();
 }

@@ -12,7 +12,9 @@ pub use json::label_of;
 use crate::config::Camera;
 use crate::decode::{Class, Detection};
 use crate::frame::{Size, Timestamp};
+use crate::model::DecoderKind;
 use crate::pipeline::Latencies;
+use std::sync::Arc;
 
 /// Whether a camera delivers frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,17 @@ impl CameraStatus {
     }
 }
 
+/// A camera, and the model that looks at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch<'a> {
+    /// The camera's config.
+    pub camera: &'a Camera,
+    /// What the model gives.
+    pub kind: DecoderKind,
+    /// The model's labels; another list, though it may hold the same, is another model.
+    pub labels: &'a Arc<[String]>,
+}
+
 /// What was seen on one frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Observation<'a> {
@@ -58,7 +71,7 @@ pub struct Observation<'a> {
     pub detections: &'a [Detection],
     /// What a classifier thinks, best first; empty for a detector.
     pub classes: &'a [Class],
-    /// Labels by class index.
+    /// The model's labels by class index.
     pub labels: &'a [String],
 }
 
@@ -75,7 +88,7 @@ pub enum Publication<'a> {
         status: CameraStatus,
     },
     /// The cameras of a new config: their counts start at zero, what is no longer there is removed.
-    Cameras(&'a [Camera]),
+    Cameras(&'a [Watch<'a>]),
     /// The retained description of this program and its hardware, as JSON.
     Info(&'a serde_json::Value),
     /// The periodic figures, as JSON.

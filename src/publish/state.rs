@@ -2,11 +2,13 @@
 //! broker has not been told yet. Shared by the threads that observe and the task that publishes.
 
 mod camera;
+mod retained;
 mod stored;
 
 use super::message;
-use super::{CameraStatus, Observation, Publication, Sink};
+use super::{CameraStatus, Observation, Publication, Sink, Watch};
 use camera::CameraState;
+use retained::Retained;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -54,8 +56,7 @@ pub struct State {
 #[derive(Debug)]
 struct Inner {
     prefix: String,
-    /// By topic without the prefix: the payload, and whether the broker has yet to hear of it.
-    retained: BTreeMap<String, (Vec<u8>, bool)>,
+    retained: Retained,
     /// Whole topics that must hold nothing any more.
     stale: BTreeSet<String>,
     cameras: BTreeMap<String, CameraState>,
@@ -63,25 +64,35 @@ struct Inner {
 }
 
 impl State {
-    /// Topics below `prefix`. Which ones there are is remembered in `file`, so that those of a former
-    /// run that are no longer wanted are cleared.
+    /// Topics below `prefix`.
     #[must_use]
-    pub fn new(prefix: &str, file: Option<PathBuf>) -> Self {
+    pub fn new(prefix: &str) -> Self {
         let (stream, messages) = mpsc::channel(STREAM_ROOM);
-        let (stored, stale) = Stored::open(file);
         Self {
             inner: Mutex::new(Inner {
                 prefix: prefix.to_owned(),
-                retained: BTreeMap::new(),
-                stale,
+                retained: Retained::default(),
+                stale: BTreeSet::new(),
                 cameras: BTreeMap::new(),
-                stored,
+                stored: Stored::default(),
             }),
             changed: Notify::new(),
             connected: AtomicBool::new(false),
             counters: Counters::default(),
             stream,
             messages: tokio::sync::Mutex::new(messages),
+        }
+    }
+
+    /// Remembers in `file` which topics there are, so that those of a former run that the cameras of the
+    /// next [`Publication::Cameras`] don't want are cleared. Later calls change nothing.
+    pub fn remember_in(&self, file: PathBuf) {
+        let mut inner = self.lock();
+        if !inner.stored.is_open() {
+            let (stored, former) = Stored::open(file);
+            inner.stored = stored;
+            inner.stale.extend(former);
+            inner.retained.names_changed();
         }
     }
 
@@ -92,17 +103,18 @@ impl State {
             return;
         }
         let old: Vec<String> =
-            inner.retained.keys().map(|topic| format!("{}/{topic}", inner.prefix)).collect();
+            inner.retained.names().map(|topic| format!("{}/{topic}", inner.prefix)).collect();
         inner.stale.extend(old);
         prefix.clone_into(&mut inner.prefix);
-        inner.retained.values_mut().for_each(|entry| entry.1 = true);
+        inner.retained.all_anew();
+        inner.retained.names_changed();
         drop(inner);
         self.changed.notify_one();
     }
 
     /// Forgets what the broker was told: a new connection starts from nothing.
     pub(super) fn all_anew(&self) {
-        self.lock().retained.values_mut().for_each(|entry| entry.1 = true);
+        self.lock().retained.all_anew();
         self.changed.notify_one();
     }
 
@@ -111,30 +123,32 @@ impl State {
     pub(super) fn tell(&self, mut publish: impl FnMut(String, Vec<u8>) -> bool) {
         let mut inner = self.lock();
         let Inner { prefix, retained, stale, stored, .. } = &mut *inner;
-        while let Some(topic) = stale.first().cloned() {
+        // On disk before the broker has them: what is published is cleared one day, whatever comes between.
+        if retained.take_names_changed() {
+            let names = retained.names().map(|topic| format!("{prefix}/{topic}"));
+            stored.write(names.chain(stale.iter().cloned()));
+        }
+        while let Some(topic) = stale.pop_first() {
             if !publish(topic.clone(), Vec::new()) {
+                stale.insert(topic);
                 return;
             }
-            stale.remove(&topic);
-        }
-        // `available` first: what follows is then about somebody who is there.
-        let (first, others): (Vec<_>, Vec<_>) =
-            retained.iter_mut().filter(|(_, (_, new))| *new).partition(|(topic, _)| *topic == "available");
-        for (topic, (payload, new)) in first.into_iter().chain(others) {
-            if !publish(format!("{prefix}/{topic}"), payload.clone()) {
-                return;
+            if stale.is_empty() {
+                retained.names_changed();
             }
-            *new = false;
         }
-        retained.retain(|_, (payload, new)| *new || !payload.is_empty());
-        stored.write(retained.keys().map(|topic| format!("{prefix}/{topic}")));
+        retained.tell(|topic, payload| publish(format!("{prefix}/{topic}"), payload.to_vec()));
     }
 
-    /// Whole topics of all cameras' status, for the farewell.
-    pub(super) fn farewells(&self) -> Vec<String> {
+    /// Whole topics and payloads of the farewell: nothing in view, every camera offline, nobody here.
+    pub(super) fn farewells(&self) -> Vec<(String, &'static str)> {
         let inner = self.lock();
-        let cameras = inner.cameras.keys().map(|camera| format!("{}/{camera}/status", inner.prefix));
-        cameras.chain([format!("{}/available", inner.prefix)]).collect()
+        let Inner { prefix, retained, cameras, .. } = &*inner;
+        let counts = cameras.values().flat_map(CameraState::count_topics);
+        let counts = counts.filter(|topic| !retained.is_told(topic, b"0"));
+        let counts = counts.map(|topic| (format!("{prefix}/{topic}"), "0"));
+        let statuses = cameras.keys().map(|camera| (format!("{prefix}/{camera}/status"), "offline"));
+        counts.chain(statuses).chain([(format!("{prefix}/available"), "offline")]).collect()
     }
 
     /// `prefix/topic`.
@@ -160,7 +174,9 @@ impl State {
         let Inner { cameras, retained, .. } = &mut *inner;
         let Some(camera) = cameras.get_mut(seen.camera) else { return };
         let mut changed = false;
-        camera.observe(seen, &mut |topic, payload| changed |= set(retained, topic, payload));
+        if !camera.observe(seen, &mut |topic, payload| changed |= retained.set(topic, payload)) {
+            return;
+        }
         let topic = camera.detections_topic.clone();
         drop(inner);
         if changed {
@@ -174,55 +190,53 @@ impl State {
     }
 
     fn set(&self, topic: &str, payload: Vec<u8>) {
-        if set(&mut self.lock().retained, topic, payload) {
+        if self.lock().retained.set(topic, payload) {
             self.changed.notify_one();
         }
     }
 
+    /// A camera that left the config may still end: that is of no account.
     fn set_status(&self, camera: &str, status: CameraStatus) {
         let mut inner = self.lock();
         let Inner { cameras, retained, .. } = &mut *inner;
-        set(retained, &format!("{camera}/status"), status.as_str().into());
-        if status != CameraStatus::Online
-            && let Some(camera) = cameras.get_mut(camera)
-        {
-            camera.nothing_in_view(&mut |topic, payload| {
-                set(retained, topic, payload);
+        let Some(state) = cameras.get_mut(camera) else { return };
+        retained.set(&format!("{camera}/status"), status.as_str().into());
+        if status != CameraStatus::Online {
+            state.nothing_in_view(&mut |topic, payload| {
+                retained.set(topic, payload);
             });
         }
         drop(inner);
         self.changed.notify_one();
     }
 
-    fn set_cameras(&self, configs: &[crate::config::Camera]) {
+    fn set_cameras(&self, watches: &[Watch<'_>]) {
         let mut inner = self.lock();
         let Inner { prefix, cameras, retained, stale, .. } = &mut *inner;
         let mut old = std::mem::take(cameras);
-        for config in configs {
-            let state = old.remove(&config.name).unwrap_or_else(|| CameraState::new(&config.name));
-            cameras.insert(config.name.clone(), state.configured(config));
+        for watch in watches {
+            let name = &watch.camera.name;
+            let state = old.remove(name).unwrap_or_else(|| CameraState::new(name));
+            cameras.insert(name.clone(), state.configured(watch));
         }
         let mut wanted = BTreeSet::from(["available".to_owned(), "info".to_owned()]);
-        set(retained, "available", b"online".to_vec());
+        retained.set("available", b"online".to_vec());
         for (name, camera) in cameras.iter_mut() {
             let status = format!("{name}/status");
-            if !retained.contains_key(&status) {
-                set(retained, &status, CameraStatus::Offline.as_str().into());
+            if !retained.is_set(&status) {
+                retained.set(&status, CameraStatus::Offline.as_str().into());
             }
             wanted.insert(status);
             for (topic, payload) in camera.settings() {
-                set(retained, &topic, payload.into_bytes());
+                retained.set(&topic, payload.into_bytes());
                 wanted.insert(topic);
             }
             wanted.extend(camera.topics());
             camera.tell_counts(&mut |topic, payload| {
-                set(retained, topic, payload);
+                retained.set(topic, payload);
             });
         }
-        for (topic, entry) in retained.iter_mut().filter(|(topic, _)| !wanted.contains(*topic)) {
-            log::debug!("{topic} is cleared");
-            *entry = (Vec::new(), true);
-        }
+        retained.keep_only(&wanted);
         stale.retain(|topic| {
             !wanted.iter().any(|w| topic.strip_prefix(prefix.as_str()) == Some(&format!("/{w}")))
         });
@@ -232,21 +246,6 @@ impl State {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Sets what a topic should hold; true when that is new.
-fn set(retained: &mut BTreeMap<String, (Vec<u8>, bool)>, topic: &str, payload: Vec<u8>) -> bool {
-    match retained.get_mut(topic) {
-        Some((held, _)) if *held == payload => false,
-        Some(entry) => {
-            *entry = (payload, true);
-            true
-        }
-        None => {
-            retained.insert(topic.to_owned(), (payload, true));
-            true
-        }
     }
 }
 
@@ -261,3 +260,6 @@ impl Sink for State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

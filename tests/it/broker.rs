@@ -145,6 +145,11 @@ impl Subscriber {
         self.wait(&format!("{payload} on {topic}"), |m| m.topic == topic && m.payload == payload)
     }
 
+    /// Whether a message came that `wanted` accepts.
+    pub fn saw(&self, wanted: impl Fn(&Message) -> bool) -> bool {
+        self.messages.lock().expect("no panic").iter().any(wanted)
+    }
+
     /// Forgets what came so far.
     pub fn forget(&self) {
         self.messages.lock().expect("no panic").clear();

@@ -1,7 +1,84 @@
 //! What subscribers and the log hear when things change or go wrong.
 
-use crate::daemon::{Place, picture, quoted};
+use crate::broker::{Broker, Subscriber};
+use crate::daemon::{Place, mqtt, picture, quoted};
 use crate::support::{data, edgecam, outcome};
+use std::fmt::Write as _;
+
+#[test]
+fn after_a_clean_stop_nothing_is_in_view() {
+    let (Some(place), Some(broker)) = (Place::new(), Broker::open()) else { return };
+    place.write(&mqtt(broker.port), &picture("porch", "bus.jpg", ""));
+    let mut daemon = place.run();
+    let sub = Subscriber::new(broker.port, "edgecam/porch/+", &[]);
+    sub.wait("people", |m| m.topic == "edgecam/porch/person" && m.payload != "0");
+    daemon.signal("-TERM");
+    assert_eq!(daemon.exit(), 0);
+    let late = Subscriber::new(broker.port, "edgecam/porch/+", &[]);
+    for topic in ["person", "bus", "all"] {
+        late.wait_for(&format!("edgecam/porch/{topic}"), "0");
+    }
+    late.wait_for("edgecam/porch/status", "offline");
+}
+
+#[test]
+fn counts_of_a_killed_run_are_cleared_outside_a_service_too() {
+    let (Some(place), Some(broker)) = (Place::new(), Broker::open()) else { return };
+    let state = place.path("state");
+    let run = || place.run_with(&[("XDG_STATE_HOME", &state)]);
+    place.write(&mqtt(broker.port), &picture("porch", "bus.jpg", ""));
+    let mut daemon = run();
+    let sub = Subscriber::new(broker.port, "edgecam/#", &[]);
+    sub.wait_for("edgecam/porch/bus", "1");
+    daemon.signal("-KILL");
+    daemon.exit();
+    assert!(state.join("edgecam/topics").is_file());
+    place.write(&mqtt(broker.port), &picture("porch", "bus.jpg", "threshold = 1.0"));
+    sub.forget();
+    let _daemon = run();
+    sub.wait_for("edgecam/porch/bus", "");
+    sub.wait_for("edgecam/porch/all", "0");
+}
+
+#[test]
+fn a_classifier_reports_the_wanted_labels_and_leaves_nothing_to_a_detector() {
+    let (Some(place), Some(broker)) = (Place::new(), Broker::open()) else { return };
+    let (Some(model), Some(labels)) =
+        (data("classify/mobilenet_v2_1.0_224_quant.tflite"), data("labels/imagenet_labels.txt"))
+    else {
+        return;
+    };
+    let camera = |more: &str| picture("porch", "cat.bmp", &format!("threshold = 0.01\n{more}"));
+    let classifier = |more: &str| {
+        let mut text = mqtt(broker.port);
+        let _ = write!(text, "\n[model.coco]\npath = {}\nlabels = {}\n", quoted(&model), quoted(&labels));
+        std::fs::write(&place.config, text + &camera(more)).expect("the folder is ours");
+    };
+    classifier("");
+    let _daemon = place.run();
+    let sub = Subscriber::new(broker.port, "edgecam/porch/#", &[]);
+    let label = |wanted: &dyn Fn(&str) -> bool| {
+        let said = sub.wait("a classification", |m| {
+            let seen: serde_json::Value = serde_json::from_str(&m.payload).unwrap_or_default();
+            m.topic.ends_with("/classification") && seen["label"].as_str().is_some_and(wanted)
+        });
+        let seen: serde_json::Value = serde_json::from_str(&said.payload).expect("JSON");
+        let top = seen["top"].as_array().expect("a list").clone();
+        top.iter().map(|c| c["label"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let top = label(&|_| true);
+    assert!(top.len() > 2, "{top:?}");
+    classifier(&format!("labels = [{:?}]", top[1]));
+    assert_eq!(place.reload().0, 0);
+    assert_eq!(label(&|label| label == top[1]), [top[1].clone()]);
+    assert!(!sub.saw(|m| m.topic == "edgecam/porch/all"), "a classifier counts nothing");
+
+    sub.forget();
+    place.write(&mqtt(broker.port), &camera(""));
+    assert_eq!(place.reload().0, 0);
+    sub.wait_for("edgecam/porch/classification", "");
+    sub.wait("a count", |m| m.topic == "edgecam/porch/all");
+}
 
 #[test]
 fn labels_that_do_not_go_with_the_model_are_told_together_with_their_places() {

@@ -156,10 +156,10 @@ impl Connection {
         }
     }
 
-    /// Says `offline` everywhere and waits for the acknowledgements.
+    /// Says that nothing is in view and everything `offline`, and waits for the acknowledgements.
     async fn farewell(&mut self, state: &State) {
-        for topic in state.farewells() {
-            while self.client.try_publish(topic.clone(), QoS::AtLeastOnce, true, "offline").is_err() {
+        for (topic, payload) in state.farewells() {
+            while self.client.try_publish(topic.clone(), QoS::AtLeastOnce, true, payload).is_err() {
                 if !self.advance().await {
                     return;
                 }
