@@ -2,6 +2,8 @@
 //! again), `connection` the work. Each connection begins with nothing: state is told anew.
 
 mod connection;
+mod told;
+mod why;
 
 use super::state::State;
 use crate::back_off::BackOff;
@@ -11,8 +13,9 @@ use crate::vitals::{Pulse, Vitals};
 use connection::{Connection, Lost};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use told::Told;
 
-/// Two accepted connections lost within this mean that somebody else has our client id.
+/// Two accepted connections that the broker closed within this mean that somebody else has our client id.
 const TAKEOVER: Duration = Duration::from_secs(60);
 /// A connection that held this long starts the back-off anew.
 const STEADY: Duration = Duration::from_secs(30);
@@ -25,34 +28,26 @@ pub const PULSE_DEADLINE: Duration = Duration::from_secs(45);
 /// second, whatever the broker does.
 pub async fn run(config: &Mqtt, state: &State, back_off: &BackOff, pulse: &Pulse, shutdown: &Shutdown) {
     let mut delays = back_off.delays();
-    let mut told = String::new();
-    let mut accepted_and_lost: Option<Instant> = None;
+    let mut told = Told::default();
+    let mut closed: Option<Instant> = None;
+    let broker = format!("{}:{}", config.host, config.port);
     while !shutdown.is_triggered() {
         let started = Instant::now();
         let lost = match Connection::new(config) {
-            Ok(mut connection) => connection.run(state, pulse, shutdown, &mut told).await,
+            Ok(mut connection) => connection.run(state, pulse, shutdown, &mut told, TAKEOVER).await,
             Err(why) => Lost::Refused(why),
         };
         let accepted = state.connected.swap(false, Ordering::AcqRel);
-        let why = match lost {
+        match lost {
             Lost::Stopped => return,
-            Lost::Broken(why) if accepted => {
-                let again =
-                    accepted_and_lost.replace(Instant::now()).is_some_and(|at| at.elapsed() < TAKEOVER);
-                if again && started.elapsed() < TAKEOVER {
-                    format!(
-                        "the broker closed two accepted connections within a minute: does another client use the id {}? give each its own mqtt.client_id ({why})",
-                        config.client_id
-                    )
+            Lost::Closed(why) => {
+                if closed.replace(Instant::now()).is_some_and(|at| at.elapsed() < TAKEOVER) {
+                    told.taken_over(&broker, &config.client_id);
                 } else {
-                    why
+                    told.lost(&broker, &why);
                 }
             }
-            Lost::Broken(why) | Lost::Refused(why) => why,
-        };
-        if told != why {
-            log::warn!("MQTT broker {}:{}: {why}; trying again until it works", config.host, config.port);
-            told = why;
+            Lost::Broken(why) | Lost::Refused(why) => told.lost(&broker, &why),
         }
         if accepted && started.elapsed() >= STEADY {
             delays = back_off.delays();

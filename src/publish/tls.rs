@@ -1,7 +1,7 @@
 //! TLS for the broker's connection: rustls with ring.
 
 use crate::config::Tls;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use std::path::Path;
@@ -16,10 +16,18 @@ pub fn client(tls: &Tls) -> Result<Arc<ClientConfig>, String> {
     let config = match (&tls.cert_file, &tls.key_file) {
         (Some(cert), Some(key)) => {
             let chain = certificates(cert)?;
-            let secret = PrivateKeyDer::from_pem_file(key)
-                .map_err(|e| format!("read key_file {}: {e}", key.display()))?;
+            let secret = PrivateKeyDer::from_pem_file(key).map_err(|e| match e {
+                pem::Error::NoItemsFound => format!("read key_file {}: no private key in it", key.display()),
+                e => format!("read key_file {}: {e}", key.display()),
+            })?;
             builder.with_client_auth_cert(chain, secret).map_err(|e| {
-                format!("use cert_file {} with key_file {}: {e}", cert.display(), key.display())
+                let files = format!("use cert_file {} with key_file {}", cert.display(), key.display());
+                match e {
+                    rustls::Error::InconsistentKeys(_) => {
+                        format!("{files}: the key is not the certificate's")
+                    }
+                    e => format!("{files}: {e}"),
+                }
             })?
         }
         _ => builder.with_no_client_auth(),

@@ -2,12 +2,14 @@
 
 use super::super::state::State;
 use super::super::tls;
+use super::told::Told;
+use super::why::{Stage, is_close, refusal, why};
 use crate::config::Mqtt;
 use crate::shutdown::Shutdown;
 use crate::vitals::Pulse;
 use rumqttc::{
-    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, Incoming, LastWill, MqttOptions,
-    Outgoing, QoS, TlsConfiguration, Transport,
+    AsyncClient, ConnectReturnCode, Event, EventLoop, Incoming, LastWill, MqttOptions, Outgoing, QoS,
+    TlsConfiguration, Transport,
 };
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,8 +18,8 @@ use std::time::Duration;
 const REQUESTS: usize = 64;
 /// The largest packet either way: snapshots are far below.
 const MAX_PACKET: usize = 1 << 20;
-/// Seconds for TCP, TLS and CONNACK.
-const CONNECT_TIMEOUT_S: u64 = 15;
+/// Seconds for TCP, TLS and CONNACK, and later for anything to leave.
+pub const CONNECT_TIMEOUT_S: u64 = 15;
 /// For the broker to acknowledge our `offline`.
 const FAREWELL: Duration = Duration::from_millis(500);
 /// For DISCONNECT to leave.
@@ -35,6 +37,8 @@ pub enum Lost {
     Refused(String),
     /// It broke, or never was.
     Broken(String),
+    /// The broker closed it after it had accepted us.
+    Closed(String),
 }
 
 /// A client and its event loop.
@@ -42,6 +46,7 @@ pub struct Connection {
     client: AsyncClient,
     events: EventLoop,
     name: String,
+    stage: Stage,
     /// QoS 1 publications that were handed over and not acknowledged.
     unacknowledged: usize,
 }
@@ -69,7 +74,8 @@ impl Connection {
         let (client, mut events) = AsyncClient::new(options, REQUESTS);
         events.network_options.set_connection_timeout(CONNECT_TIMEOUT_S);
         let name = format!("{}:{}", config.host, config.port);
-        Ok(Self { client, events, name, unacknowledged: 0 })
+        let stage = Stage { tls: config.tls.is_some(), accepted: false };
+        Ok(Self { client, events, name, stage, unacknowledged: 0 })
     }
 
     /// Until the broker accepts us; the error says why it does not.
@@ -77,23 +83,25 @@ impl Connection {
         loop {
             match self.events.poll().await {
                 Ok(Event::Incoming(Incoming::ConnAck(ack))) if ack.code == ConnectReturnCode::Success => {
+                    self.stage.accepted = true;
                     return Ok(());
                 }
                 Ok(Event::Incoming(Incoming::ConnAck(ack))) => return Err(refusal(ack.code)),
                 Ok(_) => {}
-                Err(e) => return Err(sentence(&e)),
+                Err(e) => return Err(why(&e, self.stage)),
             }
         }
     }
 
     /// Connects and publishes `state` until the connection breaks or `shutdown` comes. `told` is what the
-    /// log was last told, forgotten once connected.
+    /// log was last told. A connection that holds for `undisputed` has its client id for itself.
     pub async fn run(
         &mut self,
         state: &State,
         pulse: &Pulse,
         shutdown: &Shutdown,
-        told: &mut String,
+        told: &mut Told,
+        undisputed: Duration,
     ) -> Lost {
         tokio::select! {
             accepted = self.accepted() => {
@@ -104,8 +112,9 @@ impl Connection {
             () = shutdown.triggered() => return Lost::Stopped,
         }
         pulse.beat();
-        log::info!("MQTT broker {}: connected", self.name);
-        told.clear();
+        told.accepted(&self.name);
+        let undisputed = tokio::time::sleep(undisputed);
+        tokio::pin!(undisputed);
         state.counters.connections.fetch_add(1, Ordering::Relaxed);
         state.all_anew();
         state.connected.store(true, Ordering::Release);
@@ -116,7 +125,8 @@ impl Connection {
                     pulse.beat();
                     match event {
                         Ok(event) => self.note(&event),
-                        Err(e) => return Lost::Broken(sentence(&e)),
+                        Err(e) if is_close(&e) => return Lost::Closed(why(&e, self.stage)),
+                        Err(e) => return Lost::Broken(why(&e, self.stage)),
                     }
                 }
                 () = state.changed.notified() => {}
@@ -127,6 +137,7 @@ impl Connection {
                     let counter = if sent { &state.counters.published } else { &state.counters.dropped };
                     counter.fetch_add(1, Ordering::Relaxed);
                 }
+                () = &mut undisputed, if told.disputes() => told.undisputed(&self.name),
                 () = shutdown.triggered() => break,
             }
         }
@@ -178,34 +189,5 @@ impl Connection {
             }
             Err(_) => false,
         }
-    }
-}
-
-/// Why the broker did not accept us.
-fn refusal(code: ConnectReturnCode) -> String {
-    match code {
-        ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized => {
-            "it refuses our user name or password; look at mqtt.username and mqtt.password_file".to_owned()
-        }
-        ConnectReturnCode::BadClientId => "it refuses our client id; look at mqtt.client_id".to_owned(),
-        ConnectReturnCode::ServiceUnavailable => "it is not available yet".to_owned(),
-        ConnectReturnCode::RefusedProtocolVersion => "it does not speak MQTT 3.1.1".to_owned(),
-        ConnectReturnCode::Success => "it accepts us".to_owned(),
-    }
-}
-
-fn sentence(e: &ConnectionError) -> String {
-    match e {
-        ConnectionError::ConnectionRefused(code) => refusal(*code),
-        ConnectionError::NetworkTimeout => format!("no answer within {CONNECT_TIMEOUT_S} s"),
-        ConnectionError::Io(e) if e.kind() == std::io::ErrorKind::ConnectionRefused => {
-            "nothing listens there; is the broker running, are host and port right?".to_owned()
-        }
-        ConnectionError::MqttState(rumqttc::StateError::Io(e))
-            if e.kind() == std::io::ErrorKind::ConnectionAborted =>
-        {
-            "the broker closed the connection".to_owned()
-        }
-        other => format!("connection lost: {other}"),
     }
 }
