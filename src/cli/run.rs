@@ -26,7 +26,7 @@ pub(super) struct Check {
     /// The config
     #[arg(long, value_name = "FILE", default_value = "/etc/edgecam/edgecam.toml")]
     config: PathBuf,
-    /// Also open the cameras, load the models and connect to the broker
+    /// Also open the cameras and connect to the broker
     #[arg(long)]
     probe: bool,
 }
