@@ -10,13 +10,13 @@ use crate::preprocess::Preprocessor;
 use crate::publish::{Observation, Publication};
 use crate::slot::Slots;
 use crate::telemetry::latency::{Latencies, Stage};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Longer than any run of a model a Pi can use.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Bad frames are told at most this often.
 const BAD_FRAME_REPORT: Duration = Duration::from_secs(60);
@@ -78,6 +78,9 @@ impl Engine {
                 let mut bad = |camera: usize, why: &crate::preprocess::PreprocessError| {
                     let (name, known) = &cameras[camera];
                     let n = known.capture.dropped_bad.fetch_add(1, Ordering::Relaxed) + 1;
+                    let mut refusal = known.capture.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+                    *refusal = why.to_string();
+                    known.capture.refused.fetch_add(1, Ordering::Relaxed);
                     if told.is_none_or(|at| at.elapsed() >= BAD_FRAME_REPORT) {
                         told = Some(Instant::now());
                         log::warn!(camera = name.as_str(); "bad frame dropped ({n} so far): {why}");
@@ -145,6 +148,7 @@ struct Desk {
 impl Desk {
     fn take(&mut self, job: &Job, answer: Result<&Answer, &InferError>) {
         let (camera, known) = &self.cameras[job.camera];
+        known.capture.used.fetch_add(1, Ordering::Relaxed);
         let answer = match answer {
             Ok(answer) => answer,
             Err(e) => {

@@ -1,6 +1,8 @@
 //! The loop of a capture thread: [`Capture::run`] is the policy (open, back off, open again),
 //! `run_once` the work (read frames, put them into the slot). Every wait ends at shutdown.
 
+mod refusals;
+
 use super::pace::Limit;
 use super::{FrameSource, SLICE, SourceError, SourceOpener};
 use crate::back_off::BackOff;
@@ -10,8 +12,10 @@ use crate::publish::CameraStatus;
 use crate::shutdown::Shutdown;
 use crate::slot::Outlet;
 use crate::vitals::Pulse;
+use refusals::Refusals;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Bad frames are reported at most once in this time.
@@ -22,7 +26,8 @@ const BAD_FRAME_REPORT: Duration = Duration::from_secs(60);
 pub struct CaptureConfig {
     /// The camera's name, for the log.
     pub camera: String,
-    /// A source that gives only bad frames for this long is opened anew.
+    /// A source that gives only bad frames for this long, or frames of which none can be used, is opened
+    /// anew.
     pub stall_timeout: Duration,
     /// Frames a second that go into the slot at most; absent: all.
     pub fps: Option<f64>,
@@ -60,8 +65,14 @@ pub fn pulse_deadline(camera: &config::Camera) -> Duration {
 pub struct CaptureCounters {
     /// Good frames read, those over the rate limit included.
     pub captured: AtomicU64,
-    /// Bad frames, dropped.
+    /// Bad frames, dropped here or when they were to be prepared for the model.
     pub dropped_bad: AtomicU64,
+    /// Frames that were prepared for the model.
+    pub used: AtomicU64,
+    /// Frames that could not be.
+    pub refused: AtomicU64,
+    /// Why the last of these could not.
+    pub refusal: Mutex<String>,
     /// Frames over the rate limit, not put into the slot.
     pub over_rate: AtomicU64,
     /// How often the camera came back after a loss.
@@ -90,7 +101,8 @@ pub struct Capture<'a> {
     pub pulse: &'a Pulse,
     /// Ends every wait.
     pub shutdown: &'a Shutdown,
-    /// Hears of each change: online with the first frame, offline with a loss, a first failure or the end.
+    /// Hears of each change: online with the first frame (after frames of no use: with the first that is
+    /// of use), offline with a loss, a first failure or the end.
     pub on_status: &'a dyn Fn(CameraStatus),
     /// Called once, when the first attempt to open has ended, well or not.
     pub on_first_attempt: &'a dyn Fn(),
@@ -107,6 +119,8 @@ struct Progress {
     /// When the source that is open delivered its first frame.
     first_frame: Cell<Option<Instant>>,
     bad_reported: Option<Instant>,
+    /// Its frames were of no use, as far as is known.
+    useless: bool,
 }
 
 impl Capture<'_> {
@@ -122,6 +136,7 @@ impl Capture<'_> {
             reason: String::new(),
             first_frame: Cell::new(None),
             bad_reported: None,
+            useless: false,
         };
         let mut attempted = false;
         loop {
@@ -136,6 +151,10 @@ impl Capture<'_> {
                 Err(error) => error,
             };
             self.pulse.beat();
+            // Nobody waits for what a capture has to say that was told to end.
+            if self.shutdown.is_triggered() {
+                return Outcome::Stopped;
+            }
             match error {
                 SourceError::Stopped => return Outcome::Stopped,
                 SourceError::Ended => return self.end(opener, &mut progress),
@@ -154,7 +173,7 @@ impl Capture<'_> {
     fn run_once(&self, source: &mut dyn FrameSource, progress: &mut Progress) -> SourceError {
         let mut limit = Limit::new(self.config.fps);
         let can_wait = source.can_wait();
-        let mut last_good = Instant::now();
+        let (mut last_good, mut refusals) = (Instant::now(), Refusals::new(self.counters));
         loop {
             if can_wait && !self.wait_for_turn() {
                 return SourceError::Stopped;
@@ -175,7 +194,15 @@ impl Capture<'_> {
             self.counters.captured.fetch_add(1, Ordering::Relaxed);
             progress.frame.seq = progress.seq;
             progress.seq += 1;
-            self.online(progress);
+            let refused = refusals.last(self.counters, last_good);
+            // Files come to an end by themselves, and would start anew with the first.
+            if refused > self.config.stall_timeout && !can_wait {
+                progress.useless = true;
+                return self.useless(refused);
+            }
+            if !progress.useless || refusals.any_used {
+                self.online(progress);
+            }
             if !can_wait && !limit.passes(progress.frame.captured.instant) {
                 self.counters.over_rate.fetch_add(1, Ordering::Relaxed);
                 continue;
@@ -185,6 +212,11 @@ impl Capture<'_> {
             }
             self.outlet.put(&mut progress.frame);
         }
+    }
+
+    fn useless(&self, time: Duration) -> SourceError {
+        let why = self.counters.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        SourceError::Lost(format!("no frame that can be used for {:.0} s: {why}", time.as_secs_f64()))
     }
 
     /// Waits until the slot is empty; false when it is time to stop.
@@ -224,6 +256,7 @@ impl Capture<'_> {
             return;
         }
         progress.first_frame.set(Some(Instant::now()));
+        progress.useless = false;
         progress.reason.clear();
         if std::mem::replace(&mut progress.was_online, true) {
             self.counters.reconnects.fetch_add(1, Ordering::Relaxed);

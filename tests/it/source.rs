@@ -195,6 +195,40 @@ fn a_limit_slows_a_source_that_can_wait_and_thins_one_that_can_not() {
 }
 
 #[test]
+fn a_source_whose_frames_are_of_no_use_is_offline_until_one_is() {
+    use CameraStatus::{Offline, Online};
+    struct Steady(Arc<AtomicU32>, Shutdown);
+    impl SourceOpener for Steady {
+        fn open(&mut self, shutdown: &Shutdown) -> Result<Box<dyn FrameSource>, SourceError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(Box::new(Self(Arc::clone(&self.0), shutdown.clone())))
+        }
+        fn name(&self) -> String {
+            "steady".to_owned()
+        }
+    }
+    impl FrameSource for Steady {
+        fn next_frame(&mut self, frame: &mut Frame) -> Result<(), SourceError> {
+            if self.1.sleep(Duration::from_millis(2)) {
+                return Err(SourceError::Stopped);
+            }
+            frame.captured = edgecam::frame::Timestamp::now();
+            Ok(())
+        }
+    }
+    let opened = Arc::new(AtomicU32::new(0));
+    let run = run(&mut Steady(Arc::clone(&opened), Shutdown::new()), None, |_, counters, statuses| {
+        // In the place of who prepares frames: all are refused until the source was opened three times.
+        let useful = opened.load(Ordering::Relaxed) >= 3;
+        let counter = if useful { &counters.used } else { &counters.refused };
+        counter.fetch_add(1, Ordering::Relaxed);
+        statuses.len() == 3
+    });
+    assert_eq!(run.statuses, [Online, Offline, Online]);
+    assert_eq!(run.counters.reconnects.into_inner(), 1);
+}
+
+#[test]
 fn a_source_of_bad_frames_only_is_opened_anew() {
     struct AllBad(u32);
     struct Bad;
