@@ -12,6 +12,7 @@ use crate::shutdown::Shutdown;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Larger files are no pictures of a camera, in bytes.
@@ -96,8 +97,14 @@ impl FrameSource for Files {
 
 /// Reads one picture into `frame`, of a kind told by its first bytes; all but time and `seq` is set.
 pub fn read(path: &Path, frame: &mut Frame) -> Result<(), String> {
-    let file = File::open(path).map_err(|e| e.to_string())?;
-    let length = file.metadata().map_err(|e| e.to_string())?.len();
+    // A pipe must not be waited for.
+    let opened = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let file = opened.map_err(|e| e.to_string())?;
+    let meta = file.metadata().map_err(|e| e.to_string())?;
+    if !meta.is_file() {
+        return Err("not a file".to_owned());
+    }
+    let length = meta.len();
     if length > MAX_BYTES {
         return Err(format!("larger than {} MiB", MAX_BYTES >> 20));
     }

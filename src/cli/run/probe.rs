@@ -1,17 +1,17 @@
 //! `edgecam check --probe`: what only trying shows. Each part is tried, whatever came of the others.
 
 use super::super::Exit;
-use super::super::isolate::try_model;
 use crate::config::Config;
 use crate::daemon;
 use crate::frame::Frame;
 use crate::infer::{Runtime, find};
+use super::super::isolate::try_model;
 use crate::model::Model;
 use crate::publish::mqtt;
 use crate::shutdown::Shutdown;
 use crate::source::{SourceError, opener};
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// For the broker's answer.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -68,14 +68,18 @@ fn model_result(config: &Config, model: &crate::config::Model) -> Result<String,
     Ok(format!("runs; input {shape:?}, {:?}, {labels} labels", loaded.info.decoder.kind()))
 }
 
-/// Opens a camera and takes one good frame.
+/// Opens a camera and takes one good frame, which must come within its `stall_timeout`.
 fn camera_result(camera: &crate::config::Camera) -> Result<String, String> {
     let mut opener = opener(camera);
     let mut source = opener.open(&Shutdown::new()).map_err(|e| e.to_string())?;
-    let mut frame = Frame::empty();
+    let (mut frame, start) = (Frame::empty(), Instant::now());
     loop {
         match source.next_frame(&mut frame) {
             Ok(()) => return Ok(format!("delivers {} {} from {}", frame.size, frame.format, opener.name())),
+            Err(SourceError::BadFrame(why)) if start.elapsed() > camera.stall_timeout => {
+                let seconds = camera.stall_timeout.as_secs_f64();
+                return Err(format!("no good frame for {seconds:.1} s: {why}"));
+            }
             Err(SourceError::BadFrame(_)) => {}
             Err(e) => return Err(e.to_string()),
         }

@@ -14,8 +14,10 @@ pub fn pictures(path: &str) -> Result<Vec<PathBuf>, SourceError> {
     let mut paths: Vec<PathBuf> = if plain.is_dir() {
         let entries = fs::read_dir(plain).map_err(|e| failed(&e.to_string()))?;
         entries.flatten().map(|entry| entry.path()).filter(|path| looks_like_picture(path)).collect()
-    } else if plain.exists() {
+    } else if plain.is_file() {
         vec![plain.to_owned()]
+    } else if plain.exists() {
+        return Err(failed("neither a file nor a folder"));
     } else {
         let matches = glob::glob(path).map_err(|e| failed(e.msg))?;
         matches.flatten().filter(|path| path.is_file()).collect()
