@@ -138,24 +138,34 @@ impl Slots {
 /// A camera's way to whichever engine takes its frames now: a reload connects it to another without
 /// the camera noticing.
 #[derive(Debug)]
-pub struct Outlet(Mutex<(Arc<Slots>, usize)>);
+pub struct Outlet(Mutex<Way>);
+
+#[derive(Debug)]
+struct Way {
+    slots: Arc<Slots>,
+    camera: usize,
+    /// Frames overwritten at the places it led to before.
+    dropped_before: u64,
+}
 
 impl Outlet {
     /// Leads to place `camera` of `slots`.
     #[must_use]
     pub const fn new(slots: Arc<Slots>, camera: usize) -> Self {
-        Self(Mutex::new((slots, camera)))
+        Self(Mutex::new(Way { slots, camera, dropped_before: 0 }))
     }
 
     /// Leads to place `camera` of `slots` from now on.
     pub fn connect(&self, slots: Arc<Slots>, camera: usize) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (slots, camera);
+        let mut way = self.lock();
+        let dropped_before = way.dropped_before + way.slots.dropped(way.camera);
+        *way = Way { slots, camera, dropped_before };
     }
 
     /// Hands `frame` over, as [`Slots::put`].
     pub fn put(&self, frame: &mut Frame) {
-        let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        guard.0.put(guard.1, frame);
+        let way = self.lock();
+        way.slots.put(way.camera, frame);
     }
 
     /// Waits for the place to be empty, as [`Slots::wait_empty`].
@@ -171,16 +181,20 @@ impl Outlet {
         self.current().0.is_closed()
     }
 
-    /// Frames overwritten at the place it leads to.
+    /// Frames overwritten at the places it has led to.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        let (slots, camera) = self.current();
-        slots.dropped(camera)
+        let way = self.lock();
+        way.dropped_before + way.slots.dropped(way.camera)
     }
 
     fn current(&self) -> (Arc<Slots>, usize) {
-        let guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (Arc::clone(&guard.0), guard.1)
+        let way = self.lock();
+        (Arc::clone(&way.slots), way.camera)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Way> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -201,6 +215,19 @@ mod tests {
         assert_eq!(slots.take(&mut frame, Duration::ZERO), Taken::From(0));
         assert_eq!((frame.seq, slots.dropped(0)), (2, 1));
         assert_eq!(slots.take(&mut frame, Duration::ZERO), Taken::Nothing);
+    }
+
+    #[test]
+    fn drops_add_up_when_a_reload_connects_the_camera_to_other_slots() {
+        let slots = || Arc::new(Slots::new(1));
+        let outlet = Outlet::new(slots(), 0);
+        let three = || (0..3).for_each(|n| outlet.put(&mut numbered(n)));
+        three();
+        outlet.connect(slots(), 0);
+        assert_eq!(outlet.dropped(), 2);
+        three();
+        outlet.connect(slots(), 0);
+        assert_eq!(outlet.dropped(), 4);
     }
 
     #[test]
