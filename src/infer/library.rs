@@ -2,6 +2,7 @@
 
 use super::InferError;
 use super::api::{ANY_INT, AnyInt, Api, EnvironmentOption, Handle, OPTION_MIN_LOG_SEVERITY, SEVERITY_SILENT};
+use super::elf;
 use crate::checksum::sha256;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,9 +40,12 @@ impl Runtime {
     pub fn load(configured: Option<&Path>) -> Result<Arc<Self>, InferError> {
         let path = find(configured)?;
         let name = path.display().to_string();
-        let api = open(&path).map_err(|e| {
+        let api = elf::whole(&path).map_err(|e| e.to_string()).and_then(|()| open(&path));
+        let api = api.map_err(|why| {
+            // The loader's own messages begin with the file's name.
+            let why = why.strip_prefix(&format!("{name}: ")).unwrap_or(&why);
             InferError::Library(format!(
-                "load the runtime library {name}: {e}; `make setup` fetches the right one"
+                "load the runtime library {name}: {why}; `make setup` fetches the right one"
             ))
         })?;
         let api = Api::resolve(api).map_err(|symbol| {
@@ -119,11 +123,13 @@ fn given(path: &Path, by: &str) -> Result<PathBuf, InferError> {
 /// Loads every symbol now, so that a library for another system fails here and not at its first call;
 /// for good, since the library leaves exit handlers behind.
 #[expect(unsafe_code, reason = "loading a library runs its constructors")]
-fn open(path: &Path) -> Result<libloading::Library, libloading::Error> {
+fn open(path: &Path) -> Result<libloading::Library, String> {
     use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+    use std::error::Error;
     // SAFETY: the file was named by the user or put there by the package; LiteRT's constructors have
     // no precondition.
-    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL | libc::RTLD_NODELETE).map(Into::into) }
+    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL | libc::RTLD_NODELETE) };
+    library.map(Into::into).map_err(|e| e.source().map_or_else(|| e.to_string(), ToString::to_string))
 }
 
 #[expect(unsafe_code, reason = "a call into a C library")]
