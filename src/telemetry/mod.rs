@@ -2,6 +2,7 @@
 //! the process and the machine. Nothing here knows a secret, and no line is written a frame.
 
 pub mod latency;
+mod lines;
 pub mod machine;
 pub mod process;
 mod terminal;

@@ -1,20 +1,23 @@
 //! Log lines on stderr: `12:34:56Z WARN  porch: no frame for 10 s`. Times are UTC.
 
+use super::lines::Lines;
 use super::subject;
 use env_filter::Filter;
 use log::{Level, Log, Metadata, Record};
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{Stderr, stderr};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(super) struct Terminal {
     filter: Filter,
     colour: bool,
+    out: Mutex<Lines<Stderr>>,
 }
 
 impl Terminal {
     pub(super) fn new(filter: Filter, colour: bool) -> Self {
-        Self { filter, colour }
+        Self { filter, colour, out: Mutex::new(Lines::new(stderr())) }
     }
 }
 
@@ -26,8 +29,8 @@ impl Log for Terminal {
     fn log(&self, record: &Record<'_>) {
         if self.filter.matches(record) {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            // A closed stderr is nothing that could be reported.
-            let _ = std::io::stderr().write_all(line(now, record, self.colour).as_bytes());
+            let line = line(now, record, self.colour);
+            self.out.lock().unwrap_or_else(PoisonError::into_inner).write(&line);
         }
     }
 
