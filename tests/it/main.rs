@@ -5,6 +5,7 @@ mod broker;
 mod config;
 mod control;
 mod daemon;
+mod demo;
 mod detect;
 mod eval;
 mod publish;

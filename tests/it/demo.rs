@@ -1,0 +1,58 @@
+//! `demo.sh`, with a program in the place of edgecam that says how it was called.
+
+use crate::support::{outcome, project};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+/// Exit code, stdout and stderr of the demo, run in `here` with `variables`.
+fn demo(here: &Path, variables: &[(&str, &str)]) -> (i32, String, String) {
+    let program = here.join("target/release/edgecam");
+    std::fs::create_dir_all(program.parent().expect("a folder")).expect("the folder is ours");
+    let say = "#!/bin/sh\necho \"$EDGECAM_MODEL $EDGECAM_DEMO_IMAGES $EDGECAM_LABELS\"\ncat \"$3\"\n";
+    std::fs::write(&program, say).expect("the folder is ours");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    // Elsewhere than the project, so that there is no data beside it.
+    let place = here.join("project");
+    std::fs::create_dir_all(place.join("configs")).expect("the folder is ours");
+    for file in ["demo.sh", "configs/demo.toml"] {
+        std::fs::copy(project().join(file), place.join(file)).expect("it is shipped");
+    }
+    let mut command = Command::new("sh");
+    command.arg(place.join("demo.sh")).current_dir(here).env("CARGO_TARGET_DIR", here.join("target"));
+    for name in ["EDGECAM_MODEL", "EDGECAM_LABELS", "EDGECAM_DEMO_IMAGES"] {
+        command.env_remove(name);
+    }
+    outcome(&command.envs(variables.iter().copied()).output().expect("sh runs"))
+}
+
+#[test]
+fn paths_are_meant_from_where_the_user_stands_and_labels_may_be_packed_in() {
+    let here = tempfile::tempdir().expect("a folder");
+    std::fs::write(here.path().join("my.tflite"), "a model").expect("the folder is ours");
+    let given = [("EDGECAM_MODEL", "my.tflite"), ("EDGECAM_DEMO_IMAGES", "pictures/*.jpg")];
+    let (code, stdout, stderr) = demo(here.path(), &given);
+    let folder = here.path().display();
+    assert!(
+        stdout.starts_with(&format!("{folder}/my.tflite {folder}/pictures/*.jpg \n")),
+        "{stdout} {stderr}"
+    );
+    assert!(code == 0 && stdout.contains("[[camera]]") && !stdout.contains("labels"), "{code} {stdout}");
+
+    let (_, stdout, stderr) = demo(here.path(), &[&given[..], &[("EDGECAM_LABELS", "/my.txt")]].concat());
+    assert!(stdout.contains(" /my.txt\n") && stdout.contains("labels = "), "{stdout} {stderr}");
+}
+
+#[test]
+fn what_is_missing_is_said_in_words() {
+    let here = tempfile::tempdir().expect("a folder");
+    std::fs::write(here.path().join("my.tflite"), "a model").expect("the folder is ours");
+    for (given, part) in [
+        (&[][..], "demo: there is no model yet"),
+        (&[("EDGECAM_MODEL", "no.tflite")], "no.tflite; EDGECAM_MODEL names a .tflite file"),
+        (&[("EDGECAM_MODEL", "my.tflite")], "demo: there are no pictures to look at"),
+    ] {
+        let (code, _, stderr) = demo(here.path(), given);
+        assert!(code == 1 && stderr.contains(part) && stderr.lines().count() == 1, "{code} {stderr}");
+    }
+}
