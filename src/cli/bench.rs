@@ -6,10 +6,9 @@
 mod frames;
 mod rounds;
 
-use super::isolate::try_model;
 use super::{Exit, ModelArgs, runtime};
 use crate::geometry::NormBox;
-use crate::model::Model;
+use crate::model::{Model, try_model};
 use crate::pipeline::{Filter, Line};
 use crate::preprocess::Preprocessor;
 use crate::telemetry::latency::percentiles;

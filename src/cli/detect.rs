@@ -1,11 +1,10 @@
 //! `edgecam detect`: a model on picture files.
 
-use super::isolate::try_model;
 use super::{Exit, ModelArgs, draw, runtime};
 use crate::decode::Answer;
 use crate::frame::{Frame, Size, Timestamp};
 use crate::geometry::NormBox;
-use crate::model::Model;
+use crate::model::{Model, try_model};
 use crate::pipeline::{Latencies, Line, Stopwatch, step};
 use crate::publish::json::{LatencyMs, SeenClass, SeenObject, classes, objects};
 use crate::publish::label_of;

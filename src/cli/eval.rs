@@ -4,7 +4,6 @@ mod report;
 mod sheet;
 
 use super::detect::score;
-use super::isolate::try_model;
 use super::{Exit, ModelArgs, runtime};
 use crate::decode::Answer;
 use crate::eval::classes::{Classes, listed};
@@ -13,7 +12,7 @@ use crate::eval::truth::{Picture, Truth, Unit, lines};
 use crate::eval::{Bounds, Object, Scene, Seen};
 use crate::frame::{Frame, Size, Timestamp};
 use crate::geometry::NormBox;
-use crate::model::{DecoderKind, Model};
+use crate::model::{DecoderKind, Model, try_model};
 use crate::pipeline::{Line, Stopwatch, step};
 use crate::source::files;
 use anyhow::{Context, anyhow, bail};

@@ -6,9 +6,9 @@ mod cameras;
 mod detect;
 mod draw;
 mod eval;
-mod isolate;
 mod model;
 mod run;
+mod try_model;
 
 use crate::infer::{Runtime, find, version_of};
 use crate::model::{Manifest, ModelFiles};
@@ -73,7 +73,7 @@ enum Command {
     Bench(bench::Bench),
     /// Load a model and run it once
     #[command(hide = true)]
-    TryModel(isolate::TryModel),
+    TryModel(try_model::TryModel),
 }
 
 /// A model, as commands take it.

@@ -11,6 +11,7 @@ use crate::telemetry;
 use clap::Args;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Watch the cameras of a config and publish what is seen
 #[derive(Args, Debug)]
@@ -43,7 +44,7 @@ impl Run {
             Err(problems) => return wrong(&problems),
         };
         let path = self.config.clone();
-        match daemon::run(config, Box::new(move || load(&path)), &Shutdown::new()) {
+        match daemon::run(config, Arc::new(move || load(&path)), &Shutdown::new()) {
             Ok(()) => Exit::Fine,
             Err(DaemonError::Config(problems)) => wrong(&problems),
             Err(e) => {

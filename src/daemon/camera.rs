@@ -37,7 +37,7 @@ pub struct Camera {
     /// What is known of it.
     pub known: Arc<Known>,
     shutdown: Shutdown,
-    thread: Option<JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 /// What cameras and engines share with the daemon.
@@ -60,7 +60,7 @@ impl Camera {
             let (known, shutdown) = (Arc::clone(&known), shutdown.clone());
             move || capture(&config, &outlet, &context, &known, &shutdown)
         })?;
-        Ok(Self { config, outlet, known, shutdown, thread: Some(thread) })
+        Ok(Self { config, outlet, known, shutdown, thread })
     }
 
     /// Tells the thread to end.
@@ -70,22 +70,13 @@ impl Camera {
 
     /// Whether the thread has ended.
     pub fn is_stopped(&self) -> bool {
-        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+        self.thread.is_finished()
     }
 
-    /// Whether `config` asks for another capture than the one that runs.
+    /// Whether `config` asks for another capture than the one that runs, or ran to its end.
     pub fn must_reopen(&self, config: &config::Camera) -> bool {
         let ours = &self.config;
         (&ours.source, ours.stall_timeout, ours.fps) != (&config.source, config.stall_timeout, config.fps)
-            || self.known.ended.load(Ordering::Relaxed)
-    }
-
-    /// Stops the capture and waits for the end of it, which comes within a second.
-    pub fn join(mut self) {
-        self.stop();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
@@ -110,4 +101,14 @@ fn capture(config: &config::Camera, outlet: &Outlet, context: &Context, known: &
     .run(opener(config).as_mut());
     known.ended.store(outcome == Outcome::Ended, Ordering::Release);
     context.changed.notify_one();
+}
+
+#[cfg(test)]
+impl Camera {
+    /// One whose capture waits for what never comes, as on a file system that hangs.
+    pub fn hung(config: config::Camera) -> Self {
+        let outlet = Arc::new(Outlet::new(Arc::new(crate::slot::Slots::new(1)), 0));
+        let thread = std::thread::spawn(std::thread::park);
+        Self { config, outlet, known: Arc::default(), shutdown: Shutdown::new(), thread }
+    }
 }

@@ -1,15 +1,20 @@
 //! All cameras and engines of a config, and the change from one config to the next.
 
 use super::camera::{Camera, Context};
-use super::engine::{Engine, Lane};
+use super::engine::{self, Engine, Lane};
 use super::fit::{fit, misfits};
 use crate::config::{self, Config};
 use crate::infer::Runtime;
-use crate::model::{Model, ModelFiles, ModelInfo};
+use crate::model::{Model, ModelError, ModelFiles, ModelInfo, Stamp};
 use crate::publish::{Publication, Watch};
 use crate::slot::{Outlet, Slots};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// A capture ends within a second, unless its device or file system hangs.
+const CAPTURE_ENDS_WITHIN: Duration = Duration::from_secs(3);
 
 /// What runs.
 #[derive(Debug, Default)]
@@ -18,7 +23,13 @@ pub struct Fleet {
     pub cameras: BTreeMap<String, Camera>,
     /// By the model's name.
     pub engines: BTreeMap<String, Engine>,
+    /// The files of their models as they were loaded.
+    stamps: BTreeMap<String, Stamp>,
 }
+
+/// The models that run, as far as a plan needs to know them.
+#[derive(Debug)]
+pub struct Running(BTreeMap<String, (config::Model, Option<Stamp>, ModelInfo)>);
 
 /// A config that was tried as far as can be without touching what runs.
 #[derive(Debug)]
@@ -27,6 +38,8 @@ pub struct Plan {
     models: Vec<config::Model>,
     /// Models that must be loaded anew, loaded.
     loaded: BTreeMap<String, Model>,
+    /// The state of every model's files.
+    stamps: BTreeMap<String, Stamp>,
 }
 
 /// What a config says of a model, for loading it.
@@ -40,17 +53,28 @@ pub fn files(model: &config::Model) -> ModelFiles {
     }
 }
 
-impl Fleet {
-    /// Loads what is new in `config` and checks that cameras and models go together; all problems at once.
-    pub fn plan(&self, config: &Config, runtime: &Arc<Runtime>) -> Result<Plan, Vec<String>> {
+impl Running {
+    /// Loads what is new in `config`, or was replaced on disk, by `load`, and checks that cameras and models
+    /// go together; all problems at once. That takes as long as `load` does.
+    pub fn plan(
+        &self,
+        config: &Config,
+        load: &dyn Fn(&ModelFiles) -> Result<Model, ModelError>,
+    ) -> Result<Plan, Vec<String>> {
         let used = |model: &&config::Model| config.cameras.iter().any(|c| c.model == model.name);
         let models: Vec<config::Model> = config.models.iter().filter(used).cloned().collect();
-        let (mut loaded, mut problems) = (BTreeMap::new(), Vec::new());
+        let (mut loaded, mut stamps, mut problems) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for model in &models {
-            if self.engines.get(&model.name).is_some_and(|engine| engine.config == *model) {
+            let files = files(model);
+            let stamp = Stamp::of_model(&files);
+            let same = self.0.get(&model.name).is_some_and(|(config, loaded, _)| {
+                config == model && loaded.as_ref().is_some_and(|loaded| *loaded == stamp)
+            });
+            stamps.insert(model.name.clone(), stamp);
+            if same {
                 continue;
             }
-            match Model::load(runtime, &files(model)) {
+            match load(&files) {
                 Ok(ready) => {
                     loaded.insert(model.name.clone(), ready);
                 }
@@ -58,10 +82,7 @@ impl Fleet {
             }
         }
         let info = |name: &str| -> Option<&ModelInfo> {
-            loaded
-                .get(name)
-                .map(|model| &model.info)
-                .or_else(|| self.engines.get(name).map(|engine| &engine.info))
+            loaded.get(name).map(|model| &model.info).or_else(|| self.0.get(name).map(|(_, _, info)| info))
         };
         for camera in &config.cameras {
             if let Some(info) = info(&camera.model) {
@@ -69,22 +90,39 @@ impl Fleet {
             }
         }
         if problems.is_empty() {
-            Ok(Plan { cameras: config.cameras.clone(), models, loaded })
+            Ok(Plan { cameras: config.cameras.clone(), models, loaded, stamps })
         } else {
             Err(problems)
         }
     }
+}
+
+impl Fleet {
+    /// What runs, for a plan that is made elsewhere.
+    pub fn running(&self) -> Running {
+        let known = |(name, engine): (&String, &Engine)| {
+            let stamp = self.stamps.get(name).cloned();
+            (name.clone(), (engine.config.clone(), stamp, engine.info.clone()))
+        };
+        Running(self.engines.iter().map(known).collect())
+    }
 
     /// Brings what runs in line with `plan`; returns what changed, a line each. Cameras whose capture is
-    /// the same are not touched; engines get new slots and keep their model where it is the same.
-    pub fn apply(&mut self, mut plan: Plan, context: &Context) -> anyhow::Result<Vec<String>> {
+    /// the same are not touched; engines get new slots and keep their model where it is the same. A thread
+    /// that does not end is left behind. Dropped halfway, it leaves threads that end.
+    pub async fn apply(
+        &mut self,
+        mut plan: Plan,
+        runtime: &Arc<Runtime>,
+        context: &Context,
+    ) -> anyhow::Result<Vec<String>> {
         let mut changes = Vec::new();
         let slots: BTreeMap<String, Arc<Slots>> = plan
             .models
             .iter()
             .map(|m| (m.name.clone(), Arc::new(Slots::new(lanes(&plan.cameras, &m.name).count()))))
             .collect();
-        self.stop_cameras(&plan, &mut changes);
+        self.stop_cameras(&plan, &mut changes).await;
         let unchanged = self.same_engines(&plan);
         for model in plan.models.iter().filter(|m| !unchanged.contains(&m.name)) {
             for (place, camera) in lanes(&plan.cameras, &model.name).enumerate() {
@@ -95,13 +133,9 @@ impl Fleet {
         }
         let retired: Vec<String> =
             self.engines.keys().filter(|name| !unchanged.contains(name)).cloned().collect();
-        let mut spare = BTreeMap::new();
-        for name in retired {
-            if let Some(model) = self.engines.remove(&name).and_then(Engine::join) {
-                spare.insert(name, model);
-            }
-        }
+        let mut spare = self.retire(retired).await;
         self.tell_cameras(&plan, &spare, context);
+        self.stamps = std::mem::take(&mut plan.stamps);
         self.start_cameras(&plan, &slots, &unchanged, context, &mut changes)?;
         for config in plan.models.into_iter().filter(|m| !unchanged.contains(&m.name)) {
             let model = match plan.loaded.remove(&config.name) {
@@ -109,9 +143,10 @@ impl Fleet {
                     changes.push(format!("model {}: loaded", config.name));
                     model
                 }
-                None => spare.remove(&config.name).ok_or_else(|| {
-                    anyhow::anyhow!("model {} was lost in a crash of its thread", config.name)
-                })?,
+                None => match spare.remove(&config.name) {
+                    Some(model) => model,
+                    None => Model::load(runtime, &files(&config))?,
+                },
             };
             let lanes: Vec<Lane> = lanes(&plan.cameras, &config.name)
                 .map(|camera| {
@@ -142,23 +177,36 @@ impl Fleet {
         context.sink.publish(&Publication::Cameras(&watches));
     }
 
+    /// Ends engines; returns the models of those that did end.
+    async fn retire(&mut self, names: Vec<String>) -> BTreeMap<String, Model> {
+        let engines = || names.iter().filter_map(|name| self.engines.get(name));
+        engines().for_each(Engine::stop);
+        let all_ended = ended(engine::DEADLINE, || engines().all(Engine::is_stopped)).await;
+        if !all_ended {
+            log::error!("a model does not end and is left behind");
+        }
+        let models = names.into_iter().filter_map(|name| {
+            let engine = self.engines.remove(&name).filter(Engine::is_stopped)?;
+            Some((name, engine.join()?))
+        });
+        models.collect()
+    }
+
     /// Ends the captures that are gone or changed.
-    fn stop_cameras(&mut self, plan: &Plan, changes: &mut Vec<String>) {
+    async fn stop_cameras(&mut self, plan: &Plan, changes: &mut Vec<String>) {
         let wanted = |name: &str| plan.cameras.iter().find(|c| c.name == name);
-        let ended: Vec<String> = self
+        let names: Vec<String> = self
             .cameras
             .iter()
             .filter(|(name, camera)| wanted(name).is_none_or(|config| camera.must_reopen(config)))
             .map(|(name, _)| name.clone())
             .collect();
-        for name in &ended {
-            if let Some(camera) = self.cameras.get(name) {
-                camera.stop();
-            }
-        }
-        for name in ended {
-            if let Some(camera) = self.cameras.remove(&name) {
-                camera.join();
+        let cameras = || names.iter().filter_map(|name| self.cameras.get(name));
+        cameras().for_each(Camera::stop);
+        ended(CAPTURE_ENDS_WITHIN, || cameras().all(Camera::is_stopped)).await;
+        for name in names {
+            if self.cameras.remove(&name).is_some_and(|camera| !camera.is_stopped()) {
+                log::error!(camera = name.as_str(); "its capture hangs and is left behind");
             }
             if wanted(&name).is_none() {
                 changes.push(format!("camera {name}: removed"));
@@ -174,7 +222,7 @@ impl Fleet {
             let wanted: BTreeMap<&str, _> =
                 lanes(&plan.cameras, &m.name).map(|c| (c.name.as_str(), c)).collect();
             let before: BTreeMap<&str, _> = now.map(|c| (c.name.as_str(), c)).collect();
-            runs && wanted == before
+            runs && !plan.loaded.contains_key(&m.name) && wanted == before
         };
         plan.models.iter().filter(same).map(|m| m.name.clone()).collect()
     }
@@ -225,4 +273,44 @@ impl Fleet {
 /// The cameras of a model, in the order of the config: their places in its slots.
 fn lanes<'a>(cameras: &'a [config::Camera], model: &'a str) -> impl Iterator<Item = &'a config::Camera> {
     cameras.iter().filter(move |camera| camera.model == model)
+}
+
+/// Waits until `all` says so, which is asked time and again; false when it did not `within` the time.
+pub async fn ended(within: Duration, all: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + within;
+    while !all() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::NormBox;
+
+    #[tokio::test]
+    async fn a_capture_that_hangs_is_left_behind() {
+        let camera = config::Camera {
+            name: "nas".to_owned(),
+            source: config::Source::Files { path: "/mnt/*.jpg".to_owned(), fps: None, repeat: true },
+            stall_timeout: Duration::from_secs(1),
+            model: "coco".to_owned(),
+            region: NormBox::FULL,
+            fps: None,
+            threshold: 0.5,
+            labels: None,
+        };
+        let mut fleet = Fleet::default();
+        fleet.cameras.insert(camera.name.clone(), Camera::hung(camera));
+        let (cameras, models) = (Vec::new(), Vec::new());
+        let plan = Plan { cameras, models, loaded: BTreeMap::new(), stamps: BTreeMap::new() };
+        let mut changes = Vec::new();
+        fleet.stop_cameras(&plan, &mut changes).await;
+        assert!(fleet.cameras.is_empty());
+        assert_eq!(changes, ["camera nas: removed"]);
+    }
 }

@@ -7,6 +7,7 @@ mod fleet;
 mod publishing;
 mod report;
 mod state_directory;
+mod tried;
 
 use crate::config::{self, Config};
 use crate::control::{self, Listener, Reload, Verdict};
@@ -20,15 +21,17 @@ pub use fleet::files;
 
 use anyhow::Context as _;
 use camera::Context;
-use fleet::Fleet;
+use fleet::{Fleet, Plan, ended};
 use publishing::Publishing;
 use report::Stats;
+use state_directory::state_directory;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
+use tried::Tried;
 
 /// READY is told at the latest after this: half of the unit's `TimeoutStartSec`.
 const READY_AT_LAST: Duration = Duration::from_secs(45);
@@ -39,7 +42,7 @@ const STOP_WITHIN: Duration = Duration::from_millis(1800);
 const LAST_ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Reads the config again, for a reload.
-pub type Load = Box<dyn Fn() -> Result<Config, Vec<String>>>;
+pub type Load = Arc<dyn Fn() -> Result<Config, Vec<String>> + Send + Sync>;
 
 /// Why the daemon could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -61,15 +64,18 @@ pub fn run(config: Config, load: Load, shutdown: &Shutdown) -> Result<(), Daemon
         .enable_all()
         .build()
         .context("start the task runtime")?;
-    let result = tasks.block_on(async { Daemon::start(config, load, shutdown.clone())?.serve().await });
+    let result = tasks.block_on(async { Daemon::start(config, load, shutdown.clone()).await?.serve().await });
     tasks.shutdown_background();
     result
 }
 
 struct Daemon {
     config: Config,
+    /// The config of the start, for what a reload can't change.
+    first: Config,
     load: Load,
     runtime: Arc<Runtime>,
+    tried: Arc<Tried>,
     fleet: Fleet,
     publishing: Publishing,
     context: Context,
@@ -89,17 +95,19 @@ enum End {
 }
 
 impl Daemon {
-    fn start(config: Config, load: Load, shutdown: Shutdown) -> Result<Self, DaemonError> {
+    async fn start(config: Config, load: Load, shutdown: Shutdown) -> Result<Self, DaemonError> {
         let started = Instant::now();
         let notifier = Notifier::from_env();
         let vitals = Vitals::default();
         let runtime = Runtime::load(config.runtime_library.as_deref())?;
+        let tried = Arc::new(Tried::open(state_directory().map(|folder| folder.join("models"))));
         let mut fleet = Fleet::default();
-        let plan = fleet.plan(&config, &runtime).map_err(DaemonError::Config)?;
+        let plan = fleet.running().plan(&config, &|files| tried.load(&runtime, files));
+        let plan = plan.map_err(DaemonError::Config)?;
         let publishing = Publishing::start(&config, &vitals);
         let sink = publishing.sink();
         let context = Context { sink, vitals: vitals.clone(), changed: Arc::<Notify>::default() };
-        fleet.apply(plan, &context)?;
+        fleet.apply(plan, &runtime, &context).await?;
         let (asks, reloads) = mpsc::channel(1);
         match Listener::bind(&control::listen_path()) {
             Ok(listener) => {
@@ -111,9 +119,11 @@ impl Daemon {
         tokio::spawn(systemd::watchdog(vitals, notifier.clone(), shutdown.clone()));
         let stats = Stats::default();
         let daemon = Self {
+            first: config.clone(),
             config,
             load,
             runtime,
+            tried,
             fleet,
             publishing,
             context,
@@ -129,52 +139,53 @@ impl Daemon {
     }
 
     async fn serve(mut self) -> Result<(), DaemonError> {
-        let on = |kind| signal(kind).context("listen for signals");
-        let (mut term, mut int) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
-        let mut hup = on(SignalKind::hangup())?;
-        let end = self.watch(&mut term, &mut int, &mut hup).await?;
+        let mut stop = StopSignals::listen().context("listen for signals")?;
+        let mut hup = signal(SignalKind::hangup()).context("listen for signals")?;
+        let end = self.watch(&mut stop, &mut hup).await;
         let why = if end == End::Asked { "stopping" } else { "no camera has more frames; stopping" };
         log::info!("{why}");
         self.notifier.stopping();
         tokio::select! {
             () = self.stop(end) => {}
-            _ = term.recv() => log::warn!("stopped at once"),
-            _ = int.recv() => log::warn!("stopped at once"),
+            () = stop.recv() => log::warn!("stopped at once"),
         }
         Ok(())
     }
 
-    /// Until the end.
-    async fn watch(
-        &mut self,
-        term: &mut Signal,
-        int: &mut Signal,
-        hup: &mut Signal,
-    ) -> Result<End, DaemonError> {
+    /// Until the end. A reload takes as long as it takes: signals are heard meanwhile.
+    async fn watch(&mut self, stop: &mut StopSignals, hup: &mut Signal) -> End {
         let mut ticker =
             tokio::time::interval_at(Instant::now() + self.config.stats_interval, self.config.stats_interval);
         ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let last_moment = tokio::time::sleep_until(self.started + READY_AT_LAST);
         tokio::pin!(last_moment);
-        let changed = Arc::clone(&self.context.changed);
+        let (changed, shutdown) = (Arc::clone(&self.context.changed), self.shutdown.clone());
         loop {
-            tokio::select! {
-                () = self.shutdown.triggered() => return Ok(End::Asked),
-                _ = term.recv() => return Ok(End::Asked),
-                _ = int.recv() => return Ok(End::Asked),
-                _ = hup.recv() => self.log_reload(&mut ticker).await,
-                Some(reload) = self.reloads.recv() => {
-                    let verdict = self.reload(&mut ticker).await;
-                    let _ = reload.reply.send(verdict);
-                }
+            let asked = tokio::select! {
+                () = shutdown.triggered() => return End::Asked,
+                () = stop.recv() => return End::Asked,
+                _ = hup.recv() => None,
+                Some(reload) = self.reloads.recv() => Some(reload),
                 () = changed.notified() => {
                     self.tell_ready(false);
                     if self.fleet.cameras.values().all(|c| c.known.ended.load(Ordering::Acquire)) {
-                        return Ok(End::NoMoreFrames);
+                        return End::NoMoreFrames;
                     }
+                    continue;
                 }
-                () = &mut last_moment, if !self.ready => self.tell_ready(true),
-                _ = ticker.tick() => self.tell_stats(),
+                () = &mut last_moment, if !self.ready => {
+                    self.tell_ready(true);
+                    continue;
+                }
+                _ = ticker.tick() => {
+                    self.tell_stats();
+                    continue;
+                }
+            };
+            tokio::select! {
+                verdict = self.reload(&mut ticker) => answer(asked, verdict),
+                () = shutdown.triggered() => return End::Asked,
+                () = stop.recv() => return End::Asked,
             }
         }
     }
@@ -216,13 +227,6 @@ impl Daemon {
         }
     }
 
-    async fn log_reload(&mut self, ticker: &mut tokio::time::Interval) {
-        match self.reload(ticker).await {
-            verdict @ Verdict::Applied { .. } => log::info!("{verdict}"),
-            verdict @ Verdict::Refused { .. } => log::error!("{verdict}"),
-        }
-    }
-
     /// Reads the config again and applies it; a wrong one changes nothing.
     async fn reload(&mut self, ticker: &mut tokio::time::Interval) -> Verdict {
         self.notifier.reloading();
@@ -232,11 +236,13 @@ impl Daemon {
     }
 
     async fn try_reload(&mut self, ticker: &mut tokio::time::Interval) -> Result<Verdict, Vec<String>> {
-        let new = (self.load)()?;
-        let plan = self.fleet.plan(&new, &self.runtime)?;
+        let (new, plan) = self.plan().await?;
         let mut changes = self.publishing.reload(&self.config, &new).await;
-        changes.extend(self.fleet.apply(plan, &self.context).map_err(|e| vec![format!("{e:#}")])?);
-        let needs_restart = config::restart_needed(&self.config, &new);
+        let applied = self.fleet.apply(plan, &self.runtime, &self.context).await;
+        changes.extend(applied.map_err(|e| vec![format!("{e:#}")])?);
+        // Perhaps those that are left have all ended.
+        self.context.changed.notify_one();
+        let needs_restart = config::restart_needed(&self.first, &new);
         if new.stats_interval != self.config.stats_interval {
             *ticker = tokio::time::interval_at(Instant::now() + new.stats_interval, new.stats_interval);
             changes.push("stats.interval: changed".to_owned());
@@ -244,6 +250,21 @@ impl Daemon {
         self.config = new;
         self.tell_info();
         Ok(Verdict::Applied { changes, needs_restart })
+    }
+
+    /// Reads the config and tries all that can fail, on a thread of its own: files may be slow, and models
+    /// take a while.
+    async fn plan(&self) -> Result<(Config, Plan), Vec<String>> {
+        let (load, runtime, tried) =
+            (Arc::clone(&self.load), Arc::clone(&self.runtime), Arc::clone(&self.tried));
+        let running = self.fleet.running();
+        let work = move || {
+            let new = load()?;
+            let plan = running.plan(&new, &|files| tried.load(&runtime, files))?;
+            Ok((new, plan))
+        };
+        let done = tokio::task::spawn_blocking(work).await;
+        done.unwrap_or_else(|e| Err(vec![format!("read the config again: {e}")]))
     }
 
     /// Cameras and models end and `offline` goes out side by side. At the end of all files the last
@@ -259,13 +280,37 @@ impl Daemon {
     }
 
     async fn wait_for(fleet: &Fleet, within: Duration) {
-        let deadline = Instant::now() + within;
-        while !fleet.is_stopped() {
-            if Instant::now() > deadline {
-                log::warn!("a thread did not end within {within:?}");
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+        if !ended(within, || fleet.is_stopped()).await {
+            log::warn!("a thread did not end within {within:?}");
+        }
+    }
+}
+
+/// Tells a verdict to who asked for the reload; without anyone (SIGHUP) to the log.
+fn answer(asked: Option<Reload>, verdict: Verdict) {
+    match (asked, verdict) {
+        (Some(reload), verdict) => drop(reload.reply.send(verdict)),
+        (None, verdict @ Verdict::Applied { .. }) => log::info!("{verdict}"),
+        (None, verdict @ Verdict::Refused { .. }) => log::error!("{verdict}"),
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct StopSignals {
+    term: Signal,
+    int: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// The next one.
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
         }
     }
 }

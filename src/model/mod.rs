@@ -4,20 +4,24 @@ pub mod catalogue;
 mod flatbuffer;
 mod graph;
 mod identify;
+mod isolate;
 mod labels;
 mod load;
 mod manifest;
 mod metadata;
 mod ops;
 pub mod pull;
+mod stamp;
 mod verify;
 
 pub use graph::Graph;
 pub use identify::{Evidence, Finding, Identity, Trial, identify};
+pub use isolate::try_model;
 pub use labels::Labels;
 pub use load::{Model, ModelError, ModelFiles, ModelInfo};
 pub use manifest::{
     Activation, Anchors, Background, Channels, Column, Coordinates, DecoderKind, Manifest, NmsKeys, Task,
 };
 pub use metadata::Metadata;
+pub use stamp::Stamp;
 pub use verify::verify;

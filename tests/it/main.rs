@@ -8,6 +8,7 @@ mod daemon;
 mod demo;
 mod detect;
 mod eval;
+mod faults;
 mod publish;
 mod pull;
 mod source;

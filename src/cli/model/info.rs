@@ -1,10 +1,9 @@
 //! `edgecam model info`: what a model is, and how that was found out.
 
-use super::super::isolate::try_model;
 use super::super::{Exit, ModelArgs, runtime};
 use crate::checksum::sha256;
 use crate::infer::TensorSpec;
-use crate::model::{Finding, Model};
+use crate::model::{Finding, Model, try_model};
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;

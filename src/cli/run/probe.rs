@@ -5,8 +5,7 @@ use crate::config::Config;
 use crate::daemon;
 use crate::frame::Frame;
 use crate::infer::{Runtime, find};
-use super::super::isolate::try_model;
-use crate::model::Model;
+use crate::model::{Model, try_model};
 use crate::publish::mqtt;
 use crate::shutdown::Shutdown;
 use crate::source::{SourceError, opener};
@@ -55,7 +54,7 @@ fn model_result(config: &Config, model: &crate::config::Model) -> Result<String,
     let files = daemon::files(model);
     let library = config.runtime_library.as_deref();
     let told = |why: String| config.places.of_model(&model.name, &why);
-    try_model(&files, library).map_err(|e| told(format!("{e:#}")))?;
+    try_model(&files, library).map_err(|e| told(e.to_string()))?;
     let runtime = Runtime::load(library).map_err(|e| e.to_string())?;
     let loaded = Model::load(&runtime, &files).map_err(|e| told(e.to_string()))?;
     let cameras = config.cameras.iter().filter(|camera| camera.model == model.name);
