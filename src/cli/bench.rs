@@ -7,12 +7,13 @@ mod frames;
 mod rounds;
 
 use super::{Exit, ModelArgs, runtime};
+use crate::frame::Frame;
 use crate::geometry::NormBox;
 use crate::model::{Model, try_model};
 use crate::pipeline::{Filter, Line};
 use crate::preprocess::Preprocessor;
 use crate::telemetry::latency::percentiles;
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
 use rounds::Samples;
 use serde::Serialize;
@@ -37,7 +38,7 @@ enum Form {
 pub(super) struct Bench {
     #[command(flatten)]
     model: ModelArgs,
-    /// A folder of JPEG, PNG or BMP files
+    /// A folder of JPEG, PNG or BMP files; those of the most frequent size are used
     #[arg(long, value_name = "DIR")]
     images: PathBuf,
     /// Frames of each round
@@ -108,13 +109,20 @@ impl Bench {
         let files = self.model.files();
         try_model(&files, None)?;
         let runtime = runtime()?;
-        let frames = frames::load(&self.images, self.form)?;
+        let (pictures, frames, left_out) = frames::load(&self.images, self.form)?;
+        if left_out > 0 {
+            let size = frames[0].size;
+            eprintln!(
+                "edgecam: {left_out} picture(s) that are not {size} are left out: a camera's are of one size"
+            );
+        }
         let load = || -> anyhow::Result<Model> {
             let mut model = Model::load(&runtime, &files)?;
             model.info.fit = self.fit.unwrap_or(model.info.fit);
             Ok(model)
         };
         let mut line = Line::new(load()?, NormBox::FULL, 0.5, None).map_err(|e| anyhow!(e))?;
+        check(&mut line, &pictures, &frames)?;
         let mut other = load()?;
         let preprocessor = Preprocessor::of(&other.info, NormBox::FULL);
         let mut preprocessor = [preprocessor.map_err(|e| anyhow!(e))?];
@@ -162,6 +170,15 @@ impl Bench {
             allocations_per_frame: samples.allocations.per_frame(frames),
         }
     }
+}
+
+/// Prepares every frame once, so that a bad picture is named.
+fn check(line: &mut Line, pictures: &[PathBuf], frames: &[Frame]) -> anyhow::Result<()> {
+    for (picture, frame) in pictures.iter().zip(frames) {
+        let written = line.preprocessor.write(frame, line.input.bytes_mut());
+        written.with_context(|| format!("read picture {}", picture.display()))?;
+    }
+    Ok(())
 }
 
 fn print(out: &mut dyn Write, r: &Report) -> std::io::Result<()> {

@@ -249,6 +249,34 @@ fn a_steady_frame_allocates_nothing() {
 }
 
 #[test]
+fn a_bench_keeps_to_one_size_and_names_a_bad_picture() {
+    let Some(model) = data("classify/mlperf_tiny_vww_96_int8.tflite") else { return };
+    let images = data("images").expect("beside it");
+    let folder = tempfile::tempdir().expect("a folder");
+    let bench = || {
+        let mut command = edgecam();
+        command.args(["bench", "--json", "--frames", "5", "--as", "mjpeg", "--model"]).arg(&model);
+        outcome(&command.arg("--images").arg(folder.path()).output().expect("edgecam runs"))
+    };
+    // Told by content, not by name.
+    for (from, to) in [("zidane.jpg", "1.jpg"), ("bus.jpg", "2"), ("bus.jpg", "3.jpeg")] {
+        std::fs::copy(images.join(from), folder.path().join(to)).expect("copied");
+    }
+    let (code, stdout, stderr) = bench();
+    assert!(code == 0 && stderr.contains("1 picture(s) that are not 810x1080 are left out"), "{stderr}");
+    let report: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(report["frame_size"], serde_json::json!([810, 1080]));
+    assert_eq!(report["allocations_per_frame"]["preprocess"], 0.0);
+
+    let mut bytes = std::fs::read(images.join("bus.jpg")).expect("readable");
+    let table = bytes.windows(2).position(|w| w == [0xFF, 0xC4]).expect("a Huffman table");
+    bytes[table + 5..table + 21].fill(0xFF);
+    std::fs::write(folder.path().join("bad.jpg"), bytes).expect("the folder is ours");
+    let (code, _, stderr) = bench();
+    assert!(code == 1 && stderr.contains("bad.jpg: bad JPEG"), "{code} {stderr}");
+}
+
+#[test]
 fn annotated_pictures_are_written_once_each() {
     let (Some(model), Some(labels)) =
         (data("detect/ssd_mobilenet_v1_coco_quant_detect.tflite"), data("labels/coco_labels.txt"))

@@ -1,36 +1,35 @@
-//! Picture files as the frames of a camera.
+//! Picture files as the frames of a camera, which are all of one size.
 
 use super::Form;
 use crate::frame::{ColorSpace, Frame, PixelFormat, Size};
 use crate::source::files;
-use anyhow::{Context, anyhow, bail};
-use std::path::Path;
+use anyhow::{Context, anyhow};
+use std::path::{Path, PathBuf};
 
 /// As many pictures are kept in memory at most.
 const MOST: usize = 256;
 
-/// The pictures of a folder, in order, in the wanted form.
-pub fn load(folder: &Path, form: Form) -> anyhow::Result<Vec<Frame>> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("read folder {}", folder.display()))?;
-    let mut paths: Vec<_> =
-        entries.filter_map(|e| Some(e.ok()?.path())).filter(|path| is_picture(path)).collect();
-    paths.sort();
+/// The pictures of a folder, as the source `files` lists them, in the wanted form, with their files. Of
+/// several sizes the most frequent one is kept, the first of equals; the number of pictures that are left
+/// out comes with them.
+pub fn load(folder: &Path, form: Form) -> anyhow::Result<(Vec<PathBuf>, Vec<Frame>, usize)> {
+    let name = folder.to_str().with_context(|| format!("open pictures {}: not UTF-8", folder.display()))?;
+    let mut paths = files::pictures(name)?;
     paths.truncate(MOST);
-    if paths.is_empty() {
-        bail!("no JPEG, PNG or BMP file in folder {}", folder.display());
-    }
-    paths.iter().map(|path| frame(path, form)).collect()
-}
-
-fn is_picture(path: &Path) -> bool {
-    let known =
-        |e: &std::ffi::OsStr| ["jpg", "jpeg", "png", "bmp"].iter().any(|known| e.eq_ignore_ascii_case(known));
-    path.extension().is_some_and(known)
+    let all: Vec<Frame> = paths
+        .iter()
+        .map(|path| frame(path, form).with_context(|| format!("read picture {}", path.display())))
+        .collect::<anyhow::Result<_>>()?;
+    let number = |size: Size| all.iter().filter(|frame| frame.size == size).count();
+    let size = all.iter().rev().map(|frame| frame.size).max_by_key(|&size| number(size)).unwrap_or_default();
+    let left_out = all.len() - number(size);
+    let (paths, frames) = paths.into_iter().zip(all).filter(|(_, frame)| frame.size == size).unzip();
+    Ok((paths, frames, left_out))
 }
 
 fn frame(path: &Path, form: Form) -> anyhow::Result<Frame> {
     let mut frame = Frame::empty();
-    files::read(path, &mut frame).map_err(|e| anyhow!("read picture {}: {e}", path.display()))?;
+    files::read(path, &mut frame).map_err(|e| anyhow!(e))?;
     if form == Form::Mjpeg && frame.format == PixelFormat::Mjpeg {
         return Ok(frame);
     }
