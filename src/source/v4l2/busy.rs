@@ -3,41 +3,40 @@
 use std::fs;
 use std::path::Path;
 
-/// In words, ready for a message: `in use by pid 812 (motion)`.
+/// In words, ready for a message: `in use by pid 812 (motion)`. The one that asks has it open too.
 pub fn describe(device: &Path) -> String {
-    match holder(device) {
-        Some((pid, _)) if pid == std::process::id() => "in use by another camera of this config".to_owned(),
-        Some((pid, program)) => format!("in use by pid {pid} ({program})"),
-        None => "in use by another program".to_owned(),
+    match (holder(device), ours(device)) {
+        (Some((pid, program)), _) => format!("in use by pid {pid} ({program})"),
+        (None, 2..) => "in use by another camera of this config".to_owned(),
+        (None, _) => "in use by another program".to_owned(),
     }
 }
 
-/// The process that has `device` open and its program, others before ourselves. Only root sees the files
-/// of other users' processes.
+/// How often we have `device` open.
+fn ours(device: &Path) -> usize {
+    let Ok(device) = fs::canonicalize(device) else { return 0 };
+    open_count(Path::new("/proc/self/fd"), &device)
+}
+
+/// The other process that has `device` open and its program. Only root sees the files of other users'
+/// processes.
 fn holder(device: &Path) -> Option<(u32, String)> {
     let device = fs::canonicalize(device).ok()?;
-    let mut ours = None;
     for entry in fs::read_dir("/proc").ok()?.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
-        if !has_open(&entry.path().join("fd"), &device) {
-            continue;
-        }
-        let program = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-        let found = (pid, program.trim().to_owned());
-        if pid == std::process::id() {
-            ours = Some(found);
-        } else {
-            return Some(found);
+        if pid != std::process::id() && open_count(&entry.path().join("fd"), &device) > 0 {
+            let program = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+            return Some((pid, program.trim().to_owned()));
         }
     }
-    ours
+    None
 }
 
-fn has_open(fds: &Path, device: &Path) -> bool {
-    let Ok(fds) = fs::read_dir(fds) else { return false };
-    fds.flatten().any(|fd| fs::read_link(fd.path()).is_ok_and(|target| target == device))
+fn open_count(fds: &Path, device: &Path) -> usize {
+    let Ok(fds) = fs::read_dir(fds) else { return 0 };
+    fds.flatten().filter(|fd| fs::read_link(fd.path()).is_ok_and(|target| target == device)).count()
 }
 
 #[cfg(test)]
@@ -48,7 +47,10 @@ mod tests {
     #[test]
     fn the_process_that_has_a_file_open_is_named() {
         let file = tempfile::NamedTempFile::new().expect("a file");
+        assert_eq!(describe(file.path()), "in use by another program");
+        let twice = fs::File::open(file.path()).expect("opens");
         assert_eq!(describe(file.path()), "in use by another camera of this config");
+        drop(twice);
         let mut other = Command::new("sleep")
             .arg("60")
             .stdin(Stdio::from(fs::File::open(file.path()).expect("opens")))

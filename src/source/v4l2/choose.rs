@@ -36,7 +36,7 @@ pub struct Choice {
 }
 
 /// Chooses the size nearest to 1280x720 (the smallest that is not below, else the largest), then the
-/// format (MJPEG above 640x480, YUYV up to it, others after), then the fastest rate up to 30; what is
+/// format (MJPEG, else NV12, above 640x480, YUYV up to it, others after), then the fastest rate up to 30; what is
 /// `wanted` is kept to. The error lists what is offered.
 pub fn choose(modes: &[Mode], wanted: &Wanted) -> Result<Choice, String> {
     let fits = |mode: &&Mode| {
@@ -82,7 +82,9 @@ fn usual_rate(mode: &Mode) -> Option<Rate> {
 }
 
 fn refusal(modes: &[Mode], wanted: &Wanted) -> String {
-    let mut text = "it has no".to_owned();
+    /// More fill the screen; `edgecam cameras` has all.
+    const MOST: usize = 12;
+    let mut text = "it has no mode".to_owned();
     let parts = [
         wanted.format.map(|format| format.to_string()),
         wanted.size.map(|size| size.to_string()),
@@ -94,9 +96,22 @@ fn refusal(modes: &[Mode], wanted: &Wanted) -> String {
     if modes.is_empty() {
         return "it offers no format that edgecam reads (mjpeg, yuyv, uyvy, nv12, grey)".to_owned();
     }
+    // What is nearest to the wish: the same format, or else the same size, where there is any.
+    let format = |mode: &&Mode| wanted.format == Some(mode.format);
+    let size = |mode: &&Mode| wanted.size == Some(mode.size);
+    let near: Vec<&Mode> = if modes.iter().any(|mode| format(&mode)) {
+        modes.iter().filter(format).collect()
+    } else if modes.iter().any(|mode| size(&mode)) {
+        modes.iter().filter(size).collect()
+    } else {
+        modes.iter().collect()
+    };
     text.push_str("; it offers ");
-    for (i, mode) in modes.iter().enumerate() {
+    for (i, mode) in near.iter().take(MOST).enumerate() {
         let _ = write!(text, "{}{mode}", if i == 0 { "" } else { "; " });
+    }
+    if near.len() < modes.len() || near.len() > MOST {
+        text.push_str(" and more, which edgecam cameras lists");
     }
     text
 }
@@ -182,7 +197,12 @@ mod tests {
         let wanted = Wanted { size: Some(Size::new(800, 600)), fps: Some(25.0), format: Some(Yuyv) };
         assert_eq!(
             choose(modes, &wanted).expect_err("there is none"),
-            "it has no yuyv 800x600 at 25 fps; it offers yuyv 640x480 at 30, 15 fps; yuyv 1280x720 at 10, 5 fps"
+            "it has no mode yuyv 800x600 at 25 fps; it offers yuyv 640x480 at 30, 15 fps; yuyv 1280x720 at 10, 5 fps"
+        );
+        let nv12 = Wanted { format: Some(Nv12), size: Some(Size::new(1280, 720)), fps: None };
+        assert_eq!(
+            choose(modes, &nv12).expect_err("there is none"),
+            "it has no mode nv12 1280x720; it offers yuyv 1280x720 at 10, 5 fps and more, which edgecam cameras lists"
         );
         assert!(choose(&[], &wanted).expect_err("nothing").contains("offers no format"));
     }
