@@ -174,7 +174,7 @@ pub fn real(spec: &TensorSpec, bytes: &[u8], i: usize) -> f32 {
         ElementType::I64 => i64::from_ne_bytes(at(bytes, i)),
     };
     match spec.quantization {
-        Some(q) => (quantised - q.zero_point) as f32 * q.scale,
+        Some(q) => quantised.saturating_sub(q.zero_point) as f32 * q.scale,
         None => quantised as f32,
     }
 }

@@ -137,6 +137,9 @@ impl<'a> Vector<'a> {
 
     /// Element `i` of a vector of tables.
     pub fn table(&self, i: usize) -> Read<Table<'a>> {
+        if i >= self.len {
+            return Err(Malformed { offset: self.at });
+        }
         Table::at(self.file, follow(self.file, self.at + 4 * i)?)
     }
 
