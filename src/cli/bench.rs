@@ -125,14 +125,14 @@ impl Bench {
         check(&mut line, &pictures, &frames)?;
         let mut other = load()?;
         let preprocessor = Preprocessor::of(&other.info, NormBox::FULL);
-        let mut preprocessor = [preprocessor.map_err(|e| anyhow!(e))?];
-        let filter = [Filter::new(&other.info, 0.5, None).map_err(|e| anyhow!(e))?];
+        let mut preprocessor = [(preprocessor.map_err(|e| anyhow!(e))?, false)];
+        let mut filter = [(Filter::new(&other.info, 0.5, None).map_err(|e| anyhow!(e))?, None)];
         let n = self.frames as usize;
         let mut samples = Samples::with_capacity(n * ROUNDS);
         for round in 0..=ROUNDS {
             rounds::bare(&mut line, n, &mut samples)?;
             rounds::sequential(&mut line, &frames, n, &mut samples)?;
-            rounds::overlapped(&mut other, &mut preprocessor, &filter, &frames, n, &mut samples)?;
+            rounds::overlapped(&mut other, &mut preprocessor, &mut filter, &frames, n, &mut samples)?;
             if round == 0 {
                 samples.clear();
             }

@@ -99,7 +99,7 @@ impl Detect {
                 image: &image,
                 size: [size.width, size.height],
                 model: &self.model.model.to_string_lossy(),
-                detections: objects(&answer.detections, labels, size).collect(),
+                detections: objects(&answer.detections, labels, &[], size).collect(),
                 classes: classes(&answer.classes, labels).collect(),
                 latency_ms: LatencyMs::from(latencies),
             };

@@ -106,7 +106,7 @@ mod tests {
     fn a_box_and_its_label_are_visible_and_inside() {
         let mut picture = RgbImage::new(200, 100);
         let bounds = NormBox::new(0.25, 0.5, 0.75, 1.0);
-        let answer = Answer { detections: vec![Detection { class: 0, score: 0.9, bounds }], classes: vec![] };
+        let answer = Answer { detections: vec![Detection::new(0, 0.9, bounds)], classes: vec![] };
         annotate(&mut picture, &answer, &["person".to_owned()]).expect("the font is good");
         assert_eq!(picture.get_pixel(50, 75).0, COLORS[0], "the left edge");
         assert_eq!(picture.get_pixel(100, 80).0, [0; 3], "the inside");
@@ -117,10 +117,7 @@ mod tests {
     #[test]
     fn a_tiny_picture_is_no_trouble() {
         let mut picture = RgbImage::new(1, 1);
-        let answer = Answer {
-            detections: vec![Detection { class: 3, score: 1.0, bounds: NormBox::FULL }],
-            classes: vec![],
-        };
+        let answer = Answer { detections: vec![Detection::new(3, 1.0, NormBox::FULL)], classes: vec![] };
         annotate(&mut picture, &answer, &[]).expect("the font is good");
     }
 }

@@ -85,6 +85,15 @@ pub struct Camera {
     pub fps: Value<f64>,
     pub threshold: Value<f64>,
     pub labels: Value<Vec<Spanned<String>>>,
+    pub classify: Option<Spanned<Classify>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Classify {
+    pub model: Value<String>,
+    pub of: Value<Vec<Spanned<String>>>,
+    pub threshold: Value<f64>,
 }
 
 /// Exactly one of them.

@@ -165,6 +165,19 @@ pub struct Camera {
     pub threshold: f32,
     /// The labels to report; absent: all.
     pub labels: Option<Vec<String>>,
+    /// A second model on what the first one finds.
+    pub classify: Option<Classify>,
+}
+
+/// A classifier on a detector's crops.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classify {
+    /// The name of its model.
+    pub model: String,
+    /// The detector's labels that it looks at.
+    pub of: Vec<String>,
+    /// Least score of a class, 0..1.
+    pub threshold: f32,
 }
 
 /// Where frames come from.

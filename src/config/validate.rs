@@ -4,7 +4,7 @@ use super::checker::{Checker, within};
 use super::file;
 use super::lenient::start;
 use super::value::{broker, default_client_id, name, printable};
-use super::{Camera, Config, MAX_STRING, Model, Mqtt, Places, Tls};
+use super::{Camera, Classify, Config, MAX_STRING, Model, Mqtt, Places, Tls};
 use crate::array::Array;
 use crate::geometry::NormBox;
 use crate::model::{Manifest, catalogue};
@@ -173,18 +173,8 @@ fn camera(table: &Spanned<file::Camera>, file: &file::File, c: &mut Checker<'_>)
     let (at, k) = (start(table), table.get_ref());
     let name = c.required(at, "name", k.name.as_ref(), |n| name(n));
     let source = super::source::source(at, k, c);
-    let model = c.required(at, "model", k.model.as_ref(), |wanted| {
-        let known: Vec<&str> = file.model.keys().map(|name| name.get_ref().as_str()).collect();
-        if known.contains(&wanted.as_str()) {
-            return Ok(wanted.clone());
-        }
-        let hint = if known.is_empty() {
-            format!("add a [model.{wanted}]")
-        } else {
-            format!("there is {}", known.join(", "))
-        };
-        Err(format!("there is no model {wanted}; {hint}"))
-    });
+    let model = c.required(at, "model", k.model.as_ref(), |wanted| known_model(wanted, file));
+    let second = k.classify.as_ref().map(|table| classify(table, file, c));
     let region = c.checked("region", k.region.as_ref(), |&Array([x_min, y_min, x_max, y_max])| {
         let inside = |low: f32, high: f32| (0.0..=1.0).contains(&low) && high <= 1.0 && high - low >= 0.01;
         if inside(x_min, x_max) && inside(y_min, y_max) {
@@ -194,14 +184,7 @@ fn camera(table: &Spanned<file::Camera>, file: &file::File, c: &mut Checker<'_>)
     });
     let fps = c.checked("fps", k.fps.as_ref(), within(0.001, 1000.0));
     let threshold = c.checked("threshold", k.threshold.as_ref(), within(0.0, 1.0));
-    let labels = c.checked("labels", k.labels.as_ref(), |labels| {
-        let labels: Vec<String> = labels.iter().map(|label| label.get_ref().clone()).collect();
-        let usual = |label: &String| !label.is_empty() && label.len() <= 128;
-        if labels.is_empty() || !labels.iter().all(usual) {
-            return Err("name at least one label; leave the key out for all".to_owned());
-        }
-        Ok(labels)
-    });
+    let labels = c.checked("labels", k.labels.as_ref(), |l| some_labels(l, "; leave the key out for all"));
     let stall = (SECOND / 2, HOUR);
     Some(Camera {
         stall_timeout: c.duration("stall_timeout", k.stall_timeout.as_ref(), stall, DEFAULT_STALL_TIMEOUT),
@@ -212,5 +195,38 @@ fn camera(table: &Spanned<file::Camera>, file: &file::File, c: &mut Checker<'_>)
         fps,
         threshold: threshold.unwrap_or(DEFAULT_THRESHOLD) as f32,
         labels,
+        classify: second.map_or(Some(None), |second| second.map(Some))?,
     })
+}
+
+fn classify(table: &Spanned<file::Classify>, file: &file::File, c: &mut Checker<'_>) -> Option<Classify> {
+    let (at, k) = (start(table), table.get_ref());
+    let model = c.required(at, "model", k.model.as_ref(), |wanted| known_model(wanted, file));
+    let of = c.required(at, "of", k.of.as_ref(), |labels| some_labels(labels, " of the detector's"));
+    let threshold = c.checked("threshold", k.threshold.as_ref(), within(0.0, 1.0));
+    Some(Classify { model: model?, of: of?, threshold: threshold.unwrap_or(DEFAULT_THRESHOLD) as f32 })
+}
+
+/// The name of a model that the file has.
+fn known_model(wanted: &str, file: &file::File) -> Result<String, String> {
+    let known: Vec<&str> = file.model.keys().map(|name| name.get_ref().as_str()).collect();
+    if known.contains(&wanted) {
+        return Ok(wanted.to_owned());
+    }
+    let hint = if known.is_empty() {
+        format!("add a [model.{wanted}]")
+    } else {
+        format!("there is {}", known.join(", "))
+    };
+    Err(format!("there is no model {wanted}; {hint}"))
+}
+
+/// At least one label.
+fn some_labels(labels: &[Spanned<String>], or_else: &str) -> Result<Vec<String>, String> {
+    let labels: Vec<String> = labels.iter().map(|label| label.get_ref().clone()).collect();
+    let usual = |label: &String| !label.is_empty() && label.len() <= 128;
+    if labels.is_empty() || !labels.iter().all(usual) {
+        return Err(format!("name at least one label{or_else}"));
+    }
+    Ok(labels)
 }

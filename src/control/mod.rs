@@ -5,7 +5,7 @@ mod client;
 mod server;
 
 pub use client::request;
-pub use server::{Listener, serve};
+pub use server::{LAST_VERDICT_WITHIN, Listener, serve};
 
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;

@@ -12,6 +12,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+/// For the verdict of a reload that left the daemon nothing to do.
+pub const LAST_VERDICT_WITHIN: Duration = Duration::from_millis(100);
+
 /// The socket, bound: for its owner and group only. Its file goes when it is dropped.
 #[derive(Debug)]
 pub struct Listener {
@@ -54,26 +57,33 @@ impl Drop for Listener {
     }
 }
 
-/// Hands each client's wish to `requests`, and its verdict to the client, until shutdown.
+/// Hands each client's wish to `requests`, and its verdict to the client, until shutdown; a verdict that
+/// is there then is still told.
 pub async fn serve(listener: Listener, requests: mpsc::Sender<Reload>, shutdown: Shutdown) {
-    let answer_all = async {
-        loop {
-            match listener.socket.accept().await {
-                Ok((client, _)) => {
-                    if let Err(e) = answer(client, &requests).await {
-                        log::debug!("a client of the control socket was left: {e}");
-                    }
-                }
-                Err(e) => {
-                    log::warn!("accept on {}: {e}", listener.path.display());
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+    loop {
+        let client = tokio::select! {
+            client = listener.socket.accept() => client,
+            () = shutdown.triggered() => return,
+        };
+        match client {
+            Ok((client, _)) => {
+                let late = async {
+                    shutdown.triggered().await;
+                    tokio::time::sleep(LAST_VERDICT_WITHIN).await;
+                };
+                let answered = tokio::select! {
+                    answered = answer(client, &requests) => answered,
+                    () = late => return,
+                };
+                if let Err(e) = answered {
+                    log::debug!("a client of the control socket was left: {e}");
                 }
             }
+            Err(e) => {
+                log::warn!("accept on {}: {e}", listener.path.display());
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
         }
-    };
-    tokio::select! {
-        () = answer_all => {}
-        () = shutdown.triggered() => {}
     }
 }
 

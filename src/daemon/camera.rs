@@ -92,6 +92,7 @@ fn capture(config: &config::Camera, outlet: &Outlet, context: &Context, known: &
         on_status: &|status| {
             known.online.store(status == CameraStatus::Online, Ordering::Relaxed);
             context.sink.publish(&Publication::Status { camera: &config.name, status });
+            context.changed.notify_one();
         },
         on_first_attempt: &|| {
             known.attempted.store(true, Ordering::Release);

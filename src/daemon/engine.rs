@@ -2,10 +2,8 @@
 
 use super::camera::{Context, Known};
 use crate::config;
-use crate::decode::Answer;
-use crate::infer::InferError;
 use crate::model::{Model, ModelInfo};
-use crate::pipeline::{Filter, Job, Spare, infer_frames, prepare_frames};
+use crate::pipeline::{Cascade, Filter, Job, Seen, Spare, infer_frames, prepare_frames};
 use crate::preprocess::Preprocessor;
 use crate::publish::{Observation, Publication};
 use crate::slot::Slots;
@@ -48,6 +46,8 @@ pub struct Lane {
     pub preprocessor: Preprocessor,
     /// What is reported of it.
     pub filter: Filter,
+    /// A second model on what is reported.
+    pub cascade: Option<Cascade>,
 }
 
 impl Engine {
@@ -63,10 +63,13 @@ impl Engine {
         let Spare { prepare, infer } = Spare::new(&mut model)?;
         let (info, latencies) = (model.info.clone(), Arc::<Latencies>::default());
         let abandoned = Arc::<AtomicBool>::default();
-        let (mut preprocessors, mut filters, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut preprocessors, mut readers, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut thresholds, mut sub_labels) = (Vec::new(), Vec::new());
         for lane in lanes {
-            preprocessors.push(lane.preprocessor);
-            filters.push(lane.filter);
+            preprocessors.push((lane.preprocessor, lane.cascade.is_some()));
+            thresholds.push(lane.filter.threshold());
+            sub_labels.push(lane.cascade.as_ref().map_or_else(|| Arc::from([]), Cascade::labels));
+            readers.push((lane.filter, lane.cascade));
             cameras.push((lane.name, lane.known));
         }
         let cameras: Arc<[(String, Arc<Known>)]> = cameras.into();
@@ -98,12 +101,13 @@ impl Engine {
                 latencies: Arc::clone(&latencies),
                 context: context.clone(),
                 failing: AtomicBool::new(false),
-                thresholds: filters.iter().map(Filter::threshold).collect(),
+                thresholds,
+                sub_labels,
             };
             let abandoned = Arc::clone(&abandoned);
             move || {
-                let mut seen = |job: &Job, answer: Result<&Answer, &InferError>| desk.take(job, answer);
-                infer_frames(&mut model, &filters, &infer, &mut seen, &abandoned, &pulse);
+                let mut seen = |job: &Job, seen: Seen<'_>| desk.take(job, seen);
+                infer_frames(&mut model, &mut readers, &infer, &mut seen, &abandoned, &pulse);
                 model
             }
         })?;
@@ -143,24 +147,32 @@ struct Desk {
     context: Context,
     failing: AtomicBool,
     thresholds: Vec<f32>,
+    /// Of each camera's second model.
+    sub_labels: Vec<Arc<[String]>>,
 }
 
 impl Desk {
-    fn take(&mut self, job: &Job, answer: Result<&Answer, &InferError>) {
+    fn take(&mut self, job: &Job, seen: Seen<'_>) {
         let (camera, known) = &self.cameras[job.camera];
         known.capture.used.fetch_add(1, Ordering::Relaxed);
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(e) => {
-                if !self.failing.swap(true, Ordering::Relaxed) {
-                    log::error!(model = self.model.as_str(); "{e}; frames are dropped while this lasts");
-                }
-                return;
+        let fails = |why: &str, so: &str| {
+            if !self.failing.swap(true, Ordering::Relaxed) {
+                log::error!(model = self.model.as_str(), camera = camera.as_str(); "{why}; {so} while this lasts");
             }
         };
-        if self.failing.swap(false, Ordering::Relaxed) {
-            log::info!(model = self.model.as_str(); "runs again");
-        }
+        let answer = match seen {
+            Seen::All(answer) => {
+                if self.failing.swap(false, Ordering::Relaxed) {
+                    log::info!(model = self.model.as_str(); "runs again");
+                }
+                answer
+            }
+            Seen::Half(answer, e) => {
+                fails(&e.to_string(), "the second model says nothing");
+                answer
+            }
+            Seen::Nothing(e) => return fails(&e.to_string(), "frames are dropped"),
+        };
         let l = job.watch.latencies;
         for (stage, time) in [
             (Stage::Capture, l.capture),
@@ -182,6 +194,7 @@ impl Desk {
             detections: &answer.detections,
             classes: &answer.classes,
             labels: &self.labels,
+            sub_labels: &self.sub_labels[job.camera],
         }));
         if known.processed.fetch_add(1, Ordering::AcqRel) == 0 {
             self.context.changed.notify_one();

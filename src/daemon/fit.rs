@@ -2,7 +2,7 @@
 
 use crate::config::{self, Config};
 use crate::model::{DecoderKind, ModelInfo};
-use crate::pipeline::Filter;
+use crate::pipeline::{Filter, fits};
 use crate::preprocess::Preprocessor;
 use crate::publish::message::{RESERVED, clashes, topic_part};
 
@@ -33,6 +33,19 @@ pub fn fit(camera: &config::Camera, model: &ModelInfo) -> Result<(Preprocessor, 
 pub fn misfits(config: &Config, camera: &config::Camera, model: &ModelInfo) -> Vec<String> {
     let told = |misfit: &Misfit| config.places.of_camera(&camera.name, misfit.label, &misfit.why);
     fit(camera, model).err().iter().flatten().map(told).collect()
+}
+
+/// What does not go together of a camera's two models, as a line with its place.
+#[must_use]
+pub fn second_misfit(
+    config: &Config,
+    camera: &config::Camera,
+    detector: &ModelInfo,
+    classifier: &ModelInfo,
+) -> Option<String> {
+    let classify = camera.classify.as_ref()?;
+    let why = fits(classifier, detector, &classify.of).err()?;
+    Some(config.places.of_camera(&camera.name, None, &format!("classify: {why}")))
 }
 
 fn label_misfits(camera: &config::Camera, model: &ModelInfo) -> Vec<Misfit> {

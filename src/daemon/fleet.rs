@@ -2,10 +2,11 @@
 
 use super::camera::{Camera, Context};
 use super::engine::{self, Engine, Lane};
-use super::fit::{fit, misfits};
+use super::fit::{fit, misfits, second_misfit};
 use crate::config::{self, Config};
 use crate::infer::Runtime;
 use crate::model::{Model, ModelError, ModelFiles, ModelInfo, Stamp};
+use crate::pipeline::Cascade;
 use crate::publish::{Publication, Watch};
 use crate::slot::{Outlet, Slots};
 use std::collections::BTreeMap;
@@ -25,11 +26,24 @@ pub struct Fleet {
     pub engines: BTreeMap<String, Engine>,
     /// The files of their models as they were loaded.
     stamps: BTreeMap<String, Stamp>,
+    /// Second models by camera.
+    seconds: BTreeMap<String, Second>,
+}
+
+/// A camera's second model, and all that it depends on.
+#[derive(Clone, Debug, PartialEq)]
+struct Second {
+    camera: config::Camera,
+    models: [config::Model; 2],
+    stamps: [Stamp; 2],
 }
 
 /// The models that run, as far as a plan needs to know them.
 #[derive(Debug)]
-pub struct Running(BTreeMap<String, (config::Model, Option<Stamp>, ModelInfo)>);
+pub struct Running {
+    models: BTreeMap<String, (config::Model, Option<Stamp>, ModelInfo)>,
+    seconds: BTreeMap<String, Second>,
+}
 
 /// A config that was tried as far as can be without touching what runs.
 #[derive(Debug)]
@@ -40,6 +54,10 @@ pub struct Plan {
     loaded: BTreeMap<String, Model>,
     /// The state of every model's files.
     stamps: BTreeMap<String, Stamp>,
+    /// Second models by camera.
+    seconds: BTreeMap<String, Second>,
+    /// Those of them that are new, loaded.
+    loaded_seconds: BTreeMap<String, Model>,
 }
 
 /// What a config says of a model, for loading it.
@@ -67,7 +85,7 @@ impl Running {
         for model in &models {
             let files = files(model);
             let stamp = Stamp::of_model(&files);
-            let same = self.0.get(&model.name).is_some_and(|(config, loaded, _)| {
+            let same = self.models.get(&model.name).is_some_and(|(config, loaded, _)| {
                 config == model && loaded.as_ref().is_some_and(|loaded| *loaded == stamp)
             });
             stamps.insert(model.name.clone(), stamp);
@@ -82,29 +100,60 @@ impl Running {
             }
         }
         let info = |name: &str| -> Option<&ModelInfo> {
-            loaded.get(name).map(|model| &model.info).or_else(|| self.0.get(name).map(|(_, _, info)| info))
+            loaded
+                .get(name)
+                .map(|model| &model.info)
+                .or_else(|| self.models.get(name).map(|(_, _, info)| info))
         };
         for camera in &config.cameras {
             if let Some(info) = info(&camera.model) {
                 problems.extend(misfits(config, camera, info));
             }
         }
+        let (mut seconds, mut loaded_seconds) = (BTreeMap::new(), BTreeMap::new());
+        for camera in &config.cameras {
+            let (Some(second), Some(info)) = (second(config, camera), info(&camera.model)) else { continue };
+            if self.seconds.get(&camera.name) != Some(&second) {
+                match load(&files(&second.models[1])) {
+                    Ok(model) => {
+                        problems.extend(second_misfit(config, camera, info, &model.info));
+                        loaded_seconds.insert(camera.name.clone(), model);
+                    }
+                    Err(e) => problems.push(config.places.of_model(&second.models[1].name, &e.to_string())),
+                }
+            }
+            seconds.insert(camera.name.clone(), second);
+        }
         if problems.is_empty() {
-            Ok(Plan { cameras: config.cameras.clone(), models, loaded, stamps })
+            let cameras = config.cameras.clone();
+            Ok(Plan { cameras, models, loaded, stamps, seconds, loaded_seconds })
         } else {
             Err(problems)
         }
     }
 }
 
+/// The second model of a camera, if it has one.
+fn second(config: &Config, camera: &config::Camera) -> Option<Second> {
+    let named = |name: &String| config.models.iter().find(|model| model.name == *name).cloned();
+    let models = [named(&camera.model)?, named(&camera.classify.as_ref()?.model)?];
+    let stamps = [&models[0], &models[1]].map(|model| Stamp::of_model(&files(model)));
+    Some(Second { camera: camera.clone(), models, stamps })
+}
+
 impl Fleet {
+    /// The models that look at other models' crops.
+    pub fn second_models(&self) -> impl Iterator<Item = &config::Model> {
+        self.seconds.values().map(|second| &second.models[1])
+    }
+
     /// What runs, for a plan that is made elsewhere.
     pub fn running(&self) -> Running {
         let known = |(name, engine): (&String, &Engine)| {
             let stamp = self.stamps.get(name).cloned();
             (name.clone(), (engine.config.clone(), stamp, engine.info.clone()))
         };
-        Running(self.engines.iter().map(known).collect())
+        Running { models: self.engines.iter().map(known).collect(), seconds: self.seconds.clone() }
     }
 
     /// Brings what runs in line with `plan`; returns what changed, a line each. Cameras whose capture is
@@ -136,6 +185,7 @@ impl Fleet {
         let mut spare = self.retire(retired).await;
         self.tell_cameras(&plan, &spare, context);
         self.stamps = std::mem::take(&mut plan.stamps);
+        self.seconds = std::mem::take(&mut plan.seconds);
         self.start_cameras(&plan, &slots, &unchanged, context, &mut changes)?;
         for config in plan.models.into_iter().filter(|m| !unchanged.contains(&m.name)) {
             let model = match plan.loaded.remove(&config.name) {
@@ -153,7 +203,9 @@ impl Fleet {
                     let (preprocessor, filter) = fit(camera, &model.info)
                         .map_err(|_| anyhow::anyhow!("camera {} does not go with its model", camera.name))?;
                     let known = Arc::clone(&self.cameras[&camera.name].known);
-                    Ok(Lane { name: camera.name.clone(), known, preprocessor, filter })
+                    let second = plan.loaded_seconds.remove(&camera.name);
+                    let cascade = self.cascade(camera, &model.info, second, runtime)?;
+                    Ok(Lane { name: camera.name.clone(), known, preprocessor, filter, cascade })
                 })
                 .collect::<anyhow::Result<_>>()?;
             let engine =
@@ -161,6 +213,22 @@ impl Fleet {
             self.engines.insert(config.name, engine);
         }
         Ok(changes)
+    }
+
+    /// The second model of a camera, which may be loaded already.
+    fn cascade(
+        &self,
+        camera: &config::Camera,
+        detector: &ModelInfo,
+        loaded: Option<Model>,
+        runtime: &Arc<Runtime>,
+    ) -> anyhow::Result<Option<Cascade>> {
+        let (Some(classify), Some(second)) = (&camera.classify, self.seconds.get(&camera.name)) else {
+            return Ok(None);
+        };
+        let model = loaded.map_or_else(|| Model::load(runtime, &files(&second.models[1])), Ok)?;
+        let cascade = Cascade::new(model, detector, &classify.of, classify.threshold);
+        cascade.map(Some).map_err(|why| anyhow::anyhow!("camera {}: classify: {why}", camera.name))
     }
 
     /// Tells the sinks which model looks at which camera from now on; the old ones have ended, the new
@@ -222,7 +290,8 @@ impl Fleet {
             let wanted: BTreeMap<&str, _> =
                 lanes(&plan.cameras, &m.name).map(|c| (c.name.as_str(), c)).collect();
             let before: BTreeMap<&str, _> = now.map(|c| (c.name.as_str(), c)).collect();
-            runs && !plan.loaded.contains_key(&m.name) && wanted == before
+            let seconds_stay = wanted.keys().all(|camera| !plan.loaded_seconds.contains_key(*camera));
+            runs && !plan.loaded.contains_key(&m.name) && seconds_stay && wanted == before
         };
         plan.models.iter().filter(same).map(|m| m.name.clone()).collect()
     }
@@ -303,11 +372,19 @@ mod tests {
             fps: None,
             threshold: 0.5,
             labels: None,
+            classify: None,
         };
         let mut fleet = Fleet::default();
         fleet.cameras.insert(camera.name.clone(), Camera::hung(camera));
         let (cameras, models) = (Vec::new(), Vec::new());
-        let plan = Plan { cameras, models, loaded: BTreeMap::new(), stamps: BTreeMap::new() };
+        let plan = Plan {
+            cameras,
+            models,
+            loaded: BTreeMap::new(),
+            stamps: BTreeMap::new(),
+            seconds: BTreeMap::new(),
+            loaded_seconds: BTreeMap::new(),
+        };
         let mut changes = Vec::new();
         fleet.stop_cameras(&plan, &mut changes).await;
         assert!(fleet.cameras.is_empty());

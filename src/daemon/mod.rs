@@ -16,7 +16,7 @@ use crate::publish::Publication;
 use crate::shutdown::Shutdown;
 use crate::systemd::{self, Notifier};
 use crate::vitals::Vitals;
-pub use fit::misfits;
+pub use fit::{misfits, second_misfit};
 pub use fleet::files;
 
 use anyhow::Context as _;
@@ -30,6 +30,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 use tried::Tried;
 
@@ -82,6 +83,8 @@ struct Daemon {
     notifier: Notifier,
     shutdown: Shutdown,
     reloads: mpsc::Receiver<Reload>,
+    /// Answers who asks for a reload.
+    control: Option<JoinHandle<()>>,
     ready: bool,
     started: Instant,
     stats: Stats,
@@ -109,13 +112,14 @@ impl Daemon {
         let context = Context { sink, vitals: vitals.clone(), changed: Arc::<Notify>::default() };
         fleet.apply(plan, &runtime, &context).await?;
         let (asks, reloads) = mpsc::channel(1);
-        match Listener::bind(&control::listen_path()) {
-            Ok(listener) => {
-                tokio::spawn(control::serve(listener, asks, shutdown.clone()));
-            }
+        let control = match Listener::bind(&control::listen_path()) {
+            Ok(listener) => Some(tokio::spawn(control::serve(listener, asks, shutdown.clone()))),
             // Without it there is SIGHUP; a second daemon beside this one is another matter.
-            Err(e) => log::warn!("{e}; `edgecam reload` can't reach this daemon"),
-        }
+            Err(e) => {
+                log::warn!("{e}; `edgecam reload` can't reach this daemon");
+                None
+            }
+        };
         tokio::spawn(systemd::watchdog(vitals, notifier.clone(), shutdown.clone()));
         let stats = Stats::default();
         let daemon = Self {
@@ -130,6 +134,7 @@ impl Daemon {
             notifier,
             shutdown,
             reloads,
+            control,
             ready: false,
             started,
             stats,
@@ -168,6 +173,9 @@ impl Daemon {
                 Some(reload) = self.reloads.recv() => Some(reload),
                 () = changed.notified() => {
                     self.tell_ready(false);
+                    if self.ready {
+                        self.notifier.status(&self.status());
+                    }
                     if self.fleet.cameras.values().all(|c| c.known.ended.load(Ordering::Acquire)) {
                         return End::NoMoreFrames;
                     }
@@ -277,6 +285,9 @@ impl Daemon {
         }
         self.fleet.stop();
         tokio::join!(Self::wait_for(&self.fleet, STOP_WITHIN), self.publishing.stop());
+        if let Some(task) = self.control.take() {
+            let _ = tokio::time::timeout(2 * control::LAST_VERDICT_WITHIN, task).await;
+        }
     }
 
     async fn wait_for(fleet: &Fleet, within: Duration) {
@@ -286,12 +297,14 @@ impl Daemon {
     }
 }
 
-/// Tells a verdict to who asked for the reload; without anyone (SIGHUP) to the log.
+/// Tells a verdict to the log, and to who asked for the reload, if it was not SIGHUP.
 fn answer(asked: Option<Reload>, verdict: Verdict) {
-    match (asked, verdict) {
-        (Some(reload), verdict) => drop(reload.reply.send(verdict)),
-        (None, verdict @ Verdict::Applied { .. }) => log::info!("{verdict}"),
-        (None, verdict @ Verdict::Refused { .. }) => log::error!("{verdict}"),
+    match &verdict {
+        Verdict::Applied { .. } => log::info!("{verdict}"),
+        Verdict::Refused { .. } => log::error!("{verdict}"),
+    }
+    if let Some(reload) = asked {
+        drop(reload.reply.send(verdict));
     }
 }
 

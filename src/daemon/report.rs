@@ -21,12 +21,12 @@ pub struct ModelFacts {
 
 /// The models that run.
 pub fn models(fleet: &Fleet) -> Vec<ModelFacts> {
-    let facts = |engine: &super::engine::Engine| ModelFacts {
-        name: engine.config.name.clone(),
-        path: engine.config.path.clone(),
-        threads: engine.config.threads,
+    let facts = |model: &crate::config::Model| ModelFacts {
+        name: model.name.clone(),
+        path: model.path.clone(),
+        threads: model.threads,
     };
-    fleet.engines.values().map(facts).collect()
+    fleet.engines.values().map(|engine| &engine.config).chain(fleet.second_models()).map(facts).collect()
 }
 
 /// The retained `info`. Reads the models' files and the runtime's for their checksums, so it takes a

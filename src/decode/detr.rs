@@ -27,7 +27,7 @@ impl Detr {
         for row in 0..self.boxes.0.elements() / 4 {
             if let Some((class, score)) = self.scores.best(&scores, row, least) {
                 let [x, y, w, h] = std::array::from_fn(|k| boxes.real(row * 4 + k));
-                found.push(Detection { class, score, bounds: NormBox::around(x, y, w, h) });
+                found.push(Detection::new(class, score, NormBox::around(x, y, w, h)));
             }
         }
     }

@@ -58,7 +58,7 @@ impl Yolov2 {
                     let (bw, bh) = (aw * value(2).exp(), ah * value(3).exp());
                     let (w, h) = (w as f32, h as f32);
                     let bounds = NormBox::around(x / w, y / h, bw / w, bh / h);
-                    found.push(Detection { class: best, score, bounds });
+                    found.push(Detection::new(best, score, bounds));
                 }
             }
         }
@@ -82,7 +82,7 @@ impl Fomo {
                 if score >= threshold {
                     let (x, y) = ((cell % w) as f32 * cell_w, (cell / w) as f32 * cell_h);
                     let bounds = NormBox::new(x, y, x + cell_w, y + cell_h);
-                    join(found, Detection { class, score: score.min(1.0), bounds });
+                    join(found, Detection::new(class, score.min(1.0), bounds));
                 }
             }
         }

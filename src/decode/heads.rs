@@ -87,7 +87,7 @@ impl Heads {
                 if let Some((class, score)) = scores.best(&values, row, least) {
                     let encoding = std::array::from_fn(|k| boxes.real(row * box_width + k));
                     let bounds = self.coding.decode(encoding, self.anchors[first + row]);
-                    found.push(Detection { class, score, bounds });
+                    found.push(Detection::new(class, score, bounds));
                 }
             }
             first += rows;

@@ -38,6 +38,16 @@ pub struct Detection {
     pub score: f32,
     /// Where, in fractions of the frame.
     pub bounds: NormBox,
+    /// What a second model says it is, by index into that model's labels.
+    pub sub_class: Option<Class>,
+}
+
+impl Detection {
+    /// What a detector found.
+    #[must_use]
+    pub const fn new(class: usize, score: f32, bounds: NormBox) -> Self {
+        Self { class, score, bounds, sub_class: None }
+    }
 }
 
 /// One class of a classifier's answer.

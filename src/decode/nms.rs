@@ -75,7 +75,7 @@ mod tests {
     use crate::geometry::NormBox;
 
     fn at(x: f32, class: usize, score: f32) -> Detection {
-        Detection { class, score, bounds: NormBox::new(x, 0.0, x + 0.2, 0.2) }
+        Detection::new(class, score, NormBox::new(x, 0.0, x + 0.2, 0.2))
     }
 
     fn scores(nms: Nms, detections: &[Detection]) -> Vec<f32> {

@@ -37,7 +37,7 @@ impl Rows {
             if score >= threshold && class >= 0.0 {
                 let bounds =
                     NormBox::new(value(x_min) * ux, value(y_min) * uy, value(x_max) * ux, value(y_max) * uy);
-                found.push(Detection { class: class.round() as usize, score: score.min(1.0), bounds });
+                found.push(Detection::new(class.round() as usize, score.min(1.0), bounds));
             }
         }
     }

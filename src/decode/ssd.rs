@@ -78,11 +78,7 @@ impl Ssd {
             }
             let [y_min, x_min, y_max, x_max] = std::array::from_fn(|k| value(self.boxes, 4 * i + k));
             let bounds = NormBox::new(x_min, y_min, x_max, y_max);
-            found.push(Detection {
-                class: class.round() as usize - self.first,
-                score: score.min(1.0),
-                bounds,
-            });
+            found.push(Detection::new(class.round() as usize - self.first, score.min(1.0), bounds));
         }
     }
 }

@@ -95,6 +95,6 @@ impl Yolo {
         }
         let [ux, uy] = self.unit;
         let bounds = NormBox::around(x * ux, y * uy, w * ux, h * uy);
-        found.push(Detection { class, score: score.min(1.0), bounds });
+        found.push(Detection::new(class, score.min(1.0), bounds));
     }
 }

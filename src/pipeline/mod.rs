@@ -3,9 +3,11 @@
 //! No locks, no logging, no sleeping, no wall clock: time arrives on the frame, and a [`Stopwatch`]
 //! takes the latencies.
 
+mod cascade;
 mod run;
 
-pub use run::{Job, Spare, infer_frames, prepare_frames};
+pub use cascade::{Cascade, fits};
+pub use run::{Job, Seen, Spare, infer_frames, prepare_frames};
 
 use crate::decode::{Answer, Decoder};
 use crate::frame::{Frame, Size};
@@ -140,6 +142,19 @@ pub fn finish(
     watch.latencies.decode = watch.lap();
 }
 
+/// Has the second model look at what the first one found; its time counts as the model's.
+pub fn look_again(
+    cascade: &mut Cascade,
+    frame: &Frame,
+    answer: &mut Answer,
+    watch: &mut Stopwatch,
+) -> Result<(), StepError> {
+    let result = cascade.classify(frame, answer);
+    let lap = watch.lap();
+    watch.latencies.infer += lap;
+    result
+}
+
 /// Why a frame brought no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
@@ -162,6 +177,8 @@ pub struct Line {
     pub filter: Filter,
     /// The model's input.
     pub input: Box<dyn InputMemory>,
+    /// A second model on what the first one finds.
+    pub cascade: Option<Cascade>,
 }
 
 impl Line {
@@ -175,7 +192,7 @@ impl Line {
         let preprocessor = Preprocessor::of(&model.info, region)?;
         let filter = Filter::new(&model.info, threshold, labels)?;
         let input = model.engine.new_input().map_err(|e| e.to_string())?;
-        Ok(Self { preprocessor, model, filter, input })
+        Ok(Self { preprocessor, model, filter, input, cascade: None })
     }
 }
 
@@ -186,9 +203,12 @@ pub fn step(
     answer: &mut Answer,
     watch: &mut Stopwatch,
 ) -> Result<Prepared, StepError> {
-    let Line { preprocessor, model, filter, input } = line;
+    let Line { preprocessor, model, filter, input, cascade } = line;
     let prepared = prepare(preprocessor, frame, input.bytes_mut(), watch)?;
     infer(model.engine.as_mut(), input.as_mut(), watch)?;
     finish(filter, &mut model.info.decoder, model.engine.as_ref(), &prepared, answer, watch);
+    if let Some(cascade) = cascade {
+        look_again(cascade, frame, answer, watch)?;
+    }
     Ok(prepared)
 }

@@ -1,7 +1,7 @@
 //! The data path on two threads: one prepares frame n+1 while the other has the model look at frame n.
 //! Two inputs go round between them; with a frame in each, cameras are left to overwrite their newest.
 
-use super::{Filter, Prepared, Stopwatch, finish, infer, prepare};
+use super::{Cascade, Filter, Prepared, StepError, Stopwatch, finish, infer, look_again, prepare};
 use crate::decode::Answer;
 use crate::frame::{Frame, Timestamp};
 use crate::infer::{InferError, InputMemory};
@@ -16,6 +16,25 @@ use std::time::Duration;
 /// How long a thread waits before it proves that it is alive.
 const BEAT: Duration = Duration::from_millis(500);
 
+/// What goes round: an input of the model, and the frame it was written from, for a second look. A camera
+/// without a second model does without the frame.
+#[derive(Debug)]
+pub struct Carrier {
+    input: Box<dyn InputMemory>,
+    frame: Frame,
+}
+
+/// What came of a frame.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// All there is to say.
+    All(&'a Answer),
+    /// The second model failed; what the first one says is good.
+    Half(&'a Answer, &'a StepError),
+    /// The model failed; the frame is gone.
+    Nothing(&'a InferError),
+}
+
 /// A prepared frame on its way to the model.
 #[derive(Debug)]
 pub struct Job {
@@ -29,16 +48,16 @@ pub struct Job {
     pub prepared: Prepared,
     /// Latencies so far.
     pub watch: Stopwatch,
-    input: Box<dyn InputMemory>,
+    carrier: Carrier,
 }
 
-/// The inputs that go round, and the two ends of their way.
+/// The carriers that go round, and the two ends of their way.
 #[derive(Debug)]
 pub struct Spare {
     /// For [`prepare_frames`].
-    pub prepare: (Receiver<Box<dyn InputMemory>>, SyncSender<Job>),
+    pub prepare: (Receiver<Carrier>, SyncSender<Job>),
     /// For [`infer_frames`].
-    pub infer: (SyncSender<Box<dyn InputMemory>>, Receiver<Job>),
+    pub infer: (SyncSender<Carrier>, Receiver<Job>),
 }
 
 impl Spare {
@@ -48,18 +67,19 @@ impl Spare {
         let (ready, jobs) = sync_channel(1);
         for _ in 0..2 {
             // The channel holds both, and its receiver is alive.
-            let _ = spare.send(model.engine.new_input()?);
+            let _ = spare.send(Carrier { input: model.engine.new_input()?, frame: Frame::empty() });
         }
         Ok(Self { prepare: (spares, ready), infer: (spare, jobs) })
     }
 }
 
 /// Takes the newest frame of each camera in turn and prepares it, until the slots are closed or the
-/// other thread ended. Bad frames are told to `bad`.
+/// other thread ended. Bad frames are told to `bad`. With each camera's preprocessor it says whether its
+/// frames are looked at once more.
 pub fn prepare_frames(
     slots: &Slots,
-    preprocessors: &mut [Preprocessor],
-    (spares, ready): &(Receiver<Box<dyn InputMemory>>, SyncSender<Job>),
+    preprocessors: &mut [(Preprocessor, bool)],
+    (spares, ready): &(Receiver<Carrier>, SyncSender<Job>),
     bad: &mut dyn FnMut(usize, &PreprocessError),
     pulse: &Pulse,
 ) {
@@ -67,10 +87,10 @@ pub fn prepare_frames(
     let mut spare = None;
     loop {
         pulse.beat();
-        let mut input = match spare.take() {
-            Some(input) => input,
+        let mut carrier = match spare.take() {
+            Some(carrier) => carrier,
             None => match spares.recv_timeout(BEAT) {
-                Ok(input) => input,
+                Ok(carrier) => carrier,
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return,
             },
@@ -78,34 +98,39 @@ pub fn prepare_frames(
         let camera = match slots.take(&mut frame, BEAT) {
             Taken::From(camera) => camera,
             Taken::Nothing => {
-                spare = Some(input);
+                spare = Some(carrier);
                 continue;
             }
             Taken::Closed => return,
         };
         let mut watch = Stopwatch::start(&frame);
-        match prepare(&mut preprocessors[camera], &frame, input.bytes_mut(), &mut watch) {
+        let (preprocessor, again) = &mut preprocessors[camera];
+        match prepare(preprocessor, &frame, carrier.input.bytes_mut(), &mut watch) {
             Ok(prepared) => {
-                let job = Job { camera, seq: frame.seq, captured: frame.captured, prepared, watch, input };
+                let (seq, captured) = (frame.seq, frame.captured);
+                if *again {
+                    std::mem::swap(&mut frame, &mut carrier.frame);
+                }
+                let job = Job { camera, seq, captured, prepared, watch, carrier };
                 if ready.send(job).is_err() {
                     return;
                 }
             }
             Err(e) => {
                 bad(camera, &e);
-                spare = Some(input);
+                spare = Some(carrier);
             }
         }
     }
 }
 
-/// Has the model look at prepared frames and tells `seen` what it said, until the other thread ended.
-/// A failed run is told too; the frame is gone then. Once `abandoned`, frames that wait are dropped.
+/// Has the model look at prepared frames, and the second model of their camera at what it found, and tells
+/// `seen` what came of it, until the other thread ended. Once `abandoned`, frames that wait are dropped.
 pub fn infer_frames(
     model: &mut Model,
-    filters: &[Filter],
-    (spare, jobs): &(SyncSender<Box<dyn InputMemory>>, Receiver<Job>),
-    seen: &mut dyn FnMut(&Job, Result<&Answer, &InferError>),
+    cameras: &mut [(Filter, Option<Cascade>)],
+    (spare, jobs): &(SyncSender<Carrier>, Receiver<Job>),
+    seen: &mut dyn FnMut(&Job, Seen<'_>),
     abandoned: &AtomicBool,
     pulse: &Pulse,
 ) {
@@ -121,16 +146,19 @@ pub fn infer_frames(
             return;
         }
         job.watch.resume();
-        match infer(model.engine.as_mut(), job.input.as_mut(), &mut job.watch) {
+        match infer(model.engine.as_mut(), job.carrier.input.as_mut(), &mut job.watch) {
             Ok(()) => {
-                let filter = &filters[job.camera];
-                let engine = model.engine.as_ref();
-                finish(filter, &mut model.info.decoder, engine, &job.prepared, &mut answer, &mut job.watch);
-                seen(&job, Ok(&answer));
+                let (filter, cascade) = &mut cameras[job.camera];
+                let (engine, decoder) = (model.engine.as_ref(), &mut model.info.decoder);
+                finish(filter, decoder, engine, &job.prepared, &mut answer, &mut job.watch);
+                let second = cascade.as_mut().map_or(Ok(()), |cascade| {
+                    look_again(cascade, &job.carrier.frame, &mut answer, &mut job.watch)
+                });
+                seen(&job, second.as_ref().map_or_else(|e| Seen::Half(&answer, e), |()| Seen::All(&answer)));
             }
-            Err(e) => seen(&job, Err(&e)),
+            Err(e) => seen(&job, Seen::Nothing(&e)),
         }
-        // Full it never is; without a receiver the input is dropped.
-        let _ = spare.send(job.input);
+        // Full it never is; without a receiver the carrier is dropped.
+        let _ = spare.send(job.carrier);
     }
 }

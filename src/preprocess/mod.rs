@@ -67,6 +67,7 @@ struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Key {
     frame: Size,
+    region: NormBox,
     shape: picture::Shape,
 }
 
@@ -87,6 +88,11 @@ impl Preprocessor {
     /// For a model that is shown `region` of the frame.
     pub fn of(model: &ModelInfo, region: NormBox) -> Result<Self, String> {
         Self::new(&model.input, &model.normalization, model.channels, region, model.fit)
+    }
+
+    /// Shows another region from the next frame on. Its plan is made anew, which takes memory.
+    pub const fn show(&mut self, region: NormBox) {
+        self.region = region;
     }
 
     /// Writes `frame` into `input`, the bytes of the whole tensor, padding included. Returns the frame's
@@ -116,7 +122,7 @@ fn plan<'a>(
     input: Size,
     fit: Fit,
 ) -> &'a Plan {
-    let key = Key { frame, shape: picture.shape() };
+    let key = Key { frame, region, shape: picture.shape() };
     if plan.as_ref().is_none_or(|plan| plan.key != key) {
         *plan = None;
     }

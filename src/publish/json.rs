@@ -27,6 +27,9 @@ pub struct SeenObject<'a> {
     pixels: [u32; 4],
     /// The same in fractions of the frame.
     box_norm: [Rounded; 4],
+    /// What a second model says it is: its label and score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub_label: Option<(Cow<'a, str>, Rounded)>,
 }
 
 /// A class of a classifier's answer.
@@ -60,10 +63,11 @@ impl From<&Latencies> for LatencyMs {
     }
 }
 
-/// The detections of a frame of `size`.
+/// The detections of a frame of `size`; `sub_labels` are the names of the second model's classes.
 pub fn objects<'a>(
     detections: &'a [Detection],
     labels: &'a [String],
+    sub_labels: &'a [String],
     size: Size,
 ) -> impl Iterator<Item = SeenObject<'a>> {
     detections.iter().map(move |d| SeenObject {
@@ -71,6 +75,7 @@ pub fn objects<'a>(
         score: d.score,
         pixels: d.bounds.to_pixels(size).to_array(),
         box_norm: d.bounds.to_array().map(Rounded),
+        sub_label: d.sub_class.map(|sub| (label_of(sub_labels, sub.class), Rounded(sub.score))),
     })
 }
 

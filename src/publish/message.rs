@@ -32,7 +32,10 @@ impl Serialize for Detections<'_> {
         map.serialize_entry("size", &[seen.size.width, seen.size.height])?;
         map.serialize_entry("model", seen.model)?;
         map.serialize_entry("latency_ms", &LatencyMs::from(&seen.latencies))?;
-        map.serialize_entry("detections", &Each(|| objects(seen.detections, seen.labels, seen.size)))?;
+        map.serialize_entry(
+            "detections",
+            &Each(|| objects(seen.detections, seen.labels, seen.sub_labels, seen.size)),
+        )?;
         if !seen.classes.is_empty() {
             map.serialize_entry("classes", &Each(|| classes(seen.classes, seen.labels)))?;
         }

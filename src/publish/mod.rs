@@ -73,6 +73,8 @@ pub struct Observation<'a> {
     pub classes: &'a [Class],
     /// The model's labels by class index.
     pub labels: &'a [String],
+    /// The labels of the second model's classes; empty without one.
+    pub sub_labels: &'a [String],
 }
 
 /// One thing to publish.

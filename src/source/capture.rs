@@ -18,6 +18,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// A source that gave frames for so long is waited for from the first, shortest wait on.
+const STEADY: Duration = Duration::from_secs(5);
+
 /// Bad frames are reported at most once in this time.
 const BAD_FRAME_REPORT: Duration = Duration::from_secs(60);
 
@@ -160,7 +163,7 @@ impl Capture<'_> {
                 SourceError::Ended => return self.end(opener, &mut progress),
                 error => self.gone(&error, &mut progress),
             }
-            if progress.first_frame.get().is_some_and(|at| at.elapsed() >= self.config.back_off.cap) {
+            if progress.first_frame.get().is_some_and(|at| at.elapsed() >= STEADY) {
                 delays = self.config.back_off.delays();
             }
             if self.shutdown.sleep(delays.next_delay()) {

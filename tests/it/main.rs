@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod broker;
+mod cascade;
 mod config;
 mod control;
 mod daemon;

@@ -263,6 +263,7 @@ fn camera(source: Source, stall_timeout: Duration) -> Camera {
         fps: None,
         threshold: 0.5,
         labels: None,
+        classify: None,
     }
 }
 

@@ -5,7 +5,9 @@ use crate::allocations::on_this_thread;
 use crate::decode::Answer;
 use crate::frame::{Frame, Timestamp};
 use crate::model::Model;
-use crate::pipeline::{Filter, Line, Spare, Stopwatch, finish, infer, infer_frames, prepare, prepare_frames};
+use crate::pipeline::{
+    Cascade, Filter, Line, Seen, Spare, Stopwatch, finish, infer, infer_frames, prepare, prepare_frames,
+};
 use crate::preprocess::Preprocessor;
 use crate::slot::Slots;
 use crate::vitals::Vitals;
@@ -81,7 +83,7 @@ pub fn bare(line: &mut Line, n: usize, samples: &mut Samples) -> anyhow::Result<
 /// The whole path on one thread, stage by stage as `pipeline::step` runs them.
 pub fn sequential(line: &mut Line, frames: &[Frame], n: usize, samples: &mut Samples) -> anyhow::Result<()> {
     let mut answer = Answer::default();
-    let Line { preprocessor, model, filter, input } = line;
+    let Line { preprocessor, model, filter, input, .. } = line;
     for (i, frame) in frames.iter().cycle().take(WARM_UP + n).enumerate() {
         let start = Instant::now();
         let mut watch = Stopwatch::start(frame);
@@ -108,8 +110,8 @@ pub fn sequential(line: &mut Line, frames: &[Frame], n: usize, samples: &mut Sam
 /// The daemon's two threads, fed as fast as they take frames; the time from one answer to the next.
 pub fn overlapped(
     model: &mut Model,
-    preprocessors: &mut [Preprocessor; 1],
-    filters: &[Filter; 1],
+    preprocessors: &mut [(Preprocessor, bool); 1],
+    filters: &mut [(Filter, Option<Cascade>); 1],
     frames: &[Frame],
     n: usize,
     samples: &mut Samples,
@@ -139,13 +141,15 @@ pub fn overlapped(
             model,
             filters,
             &infer,
-            &mut |_, answer| {
+            &mut |_, seen| {
                 let now = Instant::now();
                 if answers >= WARM_UP {
                     samples.overlapped.push(now - last);
                 }
                 (answers, last) = (answers + 1, now);
-                failed = answer.err().map(ToString::to_string).or_else(|| failed.take());
+                if let Seen::Nothing(e) = seen {
+                    failed = Some(e.to_string());
+                }
             },
             &AtomicBool::new(false),
             &pulse,

@@ -22,8 +22,27 @@ pub fn models(config: &Config) -> Vec<String> {
         eprintln!("edgecam: the models are not tried: {e}");
         return Vec::new();
     }
-    let problems = config.models.iter().filter_map(|model| model_result(config, model).err());
-    problems.flat_map(|lines| lines.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+    let of_models = config.models.iter().filter_map(|model| model_result(config, model).err());
+    let mut problems: Vec<String> =
+        of_models.flat_map(|lines| lines.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    if problems.is_empty() {
+        problems.extend(seconds(config));
+    }
+    problems
+}
+
+/// What does not go together of cameras' two models; a model that can't be loaded has been told about.
+fn seconds(config: &Config) -> Vec<String> {
+    let Ok(runtime) = Runtime::load(config.runtime_library.as_deref()) else { return Vec::new() };
+    let info = |name: &String| {
+        let model = config.models.iter().find(|model| model.name == *name)?;
+        Model::load(&runtime, &daemon::files(model)).ok().map(|model| model.info)
+    };
+    let misfit = |camera: &crate::config::Camera| {
+        let classify = camera.classify.as_ref()?;
+        daemon::second_misfit(config, camera, &info(&camera.model)?, &info(&classify.model)?)
+    };
+    config.cameras.iter().filter_map(misfit).collect()
 }
 
 /// Tries every model, camera and the broker of a config; a line each.
@@ -38,6 +57,9 @@ pub fn probe(config: &Config, out: &mut dyn Write) -> anyhow::Result<Exit> {
     };
     for model in &config.models {
         tell(out, format!("model {}", model.name), model_result(config, model))?;
+    }
+    for why in seconds(config) {
+        tell(out, "two models".to_owned(), Err(why))?;
     }
     for camera in &config.cameras {
         tell(out, format!("camera {}", camera.name), camera_result(camera))?;

@@ -6,6 +6,7 @@ use crate::model::DecoderKind;
 use crate::publish::{Observation, Watch};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// State of one camera.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct CameraState {
     /// The label last told.
     class: Option<String>,
     threshold: f32,
+    /// When it went last; frames from before that are still answered for a while.
+    gone: Option<Instant>,
 }
 
 /// How many are in view of the labels that share a topic.
@@ -54,6 +57,7 @@ impl CameraState {
             classification_topic: format!("{name}/classification"),
             class: None,
             threshold: 0.0,
+            gone: None,
         }
     }
 
@@ -124,11 +128,14 @@ impl CameraState {
         self.counts.iter_mut().for_each(|count| count.tell(set));
     }
 
-    /// Takes in a frame and sets the topics that it changes; false for the answer of a model that no
-    /// longer looks at this camera, which is of no account.
+    /// Takes in a frame and sets the topics that it changes, unless it is from before the camera went;
+    /// false for the answer of a model that no longer looks at this camera, which is of no account.
     pub fn observe(&mut self, seen: &Observation<'_>, set: &mut dyn FnMut(&str, Vec<u8>)) -> bool {
         if !std::ptr::eq(seen.labels.as_ptr(), self.labels.as_ptr()) {
             return false;
+        }
+        if self.gone.is_some_and(|gone| seen.captured.instant <= gone) {
+            return true;
         }
         self.counts.iter_mut().for_each(|count| count.now = 0);
         if let Some(sum) = self.counts.first_mut() {
@@ -163,8 +170,9 @@ impl CameraState {
         place
     }
 
-    /// All counts are 0: the camera shows nothing.
+    /// The camera went: all counts are 0.
     pub fn nothing_in_view(&mut self, set: &mut dyn FnMut(&str, Vec<u8>)) {
+        self.gone = Some(Instant::now());
         self.counts.iter_mut().for_each(|count| count.now = 0);
         self.tell_counts(set);
     }

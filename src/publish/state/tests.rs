@@ -24,6 +24,7 @@ fn camera(name: &str, labels: Option<&[&str]>) -> Camera {
         fps: None,
         threshold: 0.5,
         labels: labels.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
+        classify: None,
     }
 }
 
@@ -47,20 +48,32 @@ impl Scene {
 
     /// Shows a frame of `porch`: the classes of its detections, and a classifier's best.
     fn frame(&mut self, labels: &Labels, detections: &[usize], classes: &[(usize, f32)]) -> &mut Self {
-        let object = |&class: &usize| Detection { class, score: 0.9, bounds: NormBox::FULL };
+        self.frame_of(Timestamp::now(), labels, detections, classes)
+    }
+
+    /// The same, captured then.
+    fn frame_of(
+        &mut self,
+        captured: Timestamp,
+        labels: &Labels,
+        detections: &[usize],
+        classes: &[(usize, f32)],
+    ) -> &mut Self {
+        let object = |&class: &usize| Detection::new(class, 0.9, NormBox::FULL);
         let detections: Vec<Detection> = detections.iter().map(object).collect();
         let classes: Vec<Class> = classes.iter().map(|&(class, score)| Class { class, score }).collect();
         self.state.publish(&Publication::Observation(&Observation {
             camera: "porch",
             model: "m",
             seq: 1,
-            captured: Timestamp::now(),
+            captured,
             size: Size::new(64, 48),
             threshold: 0.5,
             latencies: Latencies::default(),
             detections: &detections,
             classes: &classes,
             labels,
+            sub_labels: &[],
         }));
         self
     }
@@ -222,4 +235,17 @@ fn the_list_is_on_disk_before_the_broker_hears_and_written_only_when_it_changes(
     assert_eq!(next.porch(), counts(&[("all", "0")]));
     next.hear();
     assert!(!list().contains("cat"), "{}", list());
+}
+
+#[test]
+fn an_answer_to_a_frame_from_before_the_camera_went_counts_nothing() {
+    let (mut scene, coco) = (Scene::new(), labels(&["person"]));
+    let porch = camera("porch", Some(&["person"]));
+    scene.cameras(&[(&porch, Ssd, &coco)]).status("porch", CameraStatus::Online).frame(&coco, &[0], &[]);
+    assert_eq!(scene.porch(), counts(&[("all", "1"), ("person", "1")]));
+    let late = Timestamp::now();
+    scene.status("porch", CameraStatus::Offline).frame_of(late, &coco, &[0], &[]);
+    assert_eq!(scene.porch(), counts(&[("all", "0"), ("person", "0")]));
+    scene.status("porch", CameraStatus::Online).frame(&coco, &[0], &[]);
+    assert_eq!(scene.porch(), counts(&[("all", "1"), ("person", "1")]));
 }
