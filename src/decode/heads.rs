@@ -66,8 +66,8 @@ pub struct Heads {
     pub heads: Vec<Head>,
     /// One a row of all heads.
     pub anchors: Vec<Anchor>,
-    /// How encodings become boxes.
-    pub coding: Coding,
+    /// Where anchors are from, and so how encodings become boxes.
+    pub scheme: Scheme,
 }
 
 impl Heads {
@@ -77,7 +77,7 @@ impl Heads {
 
     /// Boxes in fractions of the input, before NMS.
     pub(super) fn decode(&self, engine: &dyn Engine, threshold: f32, found: &mut Vec<Detection>) {
-        let mut first = 0;
+        let (coding, mut first) = (Coding::of(self.scheme), 0);
         for Head { scores, boxes: (spec, output), box_width } in &self.heads {
             let values = Numbers::new(&scores.spec, engine.output(scores.output));
             let boxes = Numbers::new(spec, engine.output(*output));
@@ -86,7 +86,7 @@ impl Heads {
             for row in 0..rows {
                 if let Some((class, score)) = scores.best(&values, row, least) {
                     let encoding = std::array::from_fn(|k| boxes.real(row * box_width + k));
-                    let bounds = self.coding.decode(encoding, self.anchors[first + row]);
+                    let bounds = coding.decode(encoding, self.anchors[first + row]);
                     found.push(Detection::new(class, score, bounds));
                 }
             }

@@ -16,7 +16,7 @@ pub use anchors::Scheme;
 pub use classify::Classify;
 pub use detr::Detr;
 pub use grid::{Fomo, Yolov2};
-pub use heads::{Coding, Head, Heads};
+pub use heads::{Head, Heads};
 pub use nms::Nms;
 pub use read::{range, reals};
 pub use rows::{Rows, USUAL};
@@ -143,6 +143,15 @@ impl Decoder {
             Reader::Fomo(grid) => Some(grid.classes()),
             Reader::Ssd(ssd) => ssd.classes(),
             Reader::Rows(_) => None,
+        }
+    }
+
+    /// The scheme of the anchors of raw heads.
+    #[must_use]
+    pub const fn scheme(&self) -> Option<Scheme> {
+        match &self.reader {
+            Reader::Anchors(heads) => Some(heads.scheme),
+            _ => None,
         }
     }
 

@@ -177,7 +177,7 @@ fn heads(scheme: Scheme, encoding: &[f32]) -> Detection {
     let scores = Scores { spec: scores, output: 0, width: 3, background, activation };
     let head = Head { scores, boxes: (boxes, 1), box_width: encoding.len() };
     let anchors = vec![[0.5, 0.4, 0.2, 0.1]];
-    let reader = Reader::Anchors(Heads { heads: vec![head], anchors, coding: Coding::of(scheme) });
+    let reader = Reader::Anchors(Heads { heads: vec![head], anchors, scheme });
     let found = read(reader, vec![floats(&[9.0, -2.0, 0.0]), floats(encoding)], 0.4).detections;
     assert!(found.len() == 1 && found[0].class == 1 && (found[0].score - 0.5).abs() < 1e-6, "{found:?}");
     found[0]

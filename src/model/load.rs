@@ -6,7 +6,7 @@ use super::labels::Labels;
 use super::manifest::{Channels, DecoderKind, Manifest};
 use super::metadata::Metadata;
 use super::verify::verify;
-use crate::decode::Decoder;
+use crate::decode::{Decoder, Scheme};
 use crate::geometry::Fit;
 use crate::infer::{Engine, Loaded, Runtime, TensorSpec, litert};
 use crate::preprocess::Normalization;
@@ -90,7 +90,7 @@ impl Model {
         let loaded =
             litert::load(runtime, file, &name, files.threads).map_err(|e| ModelError(e.to_string()))?;
         let Loaded { mut engine, input, outputs } = loaded;
-        let (named, labels_from) = labels(files, &metadata)?.unzip();
+        let (named, from) = labels(files, &metadata)?.unzip();
         let labels = named.as_ref();
         let evidence = Evidence {
             input: &input,
@@ -103,11 +103,14 @@ impl Model {
         let trial = &mut Trial::new(engine.as_mut(), &input, &outputs);
         let Identity { decoder, fit, normalization, channels, mut findings } =
             identify(&evidence, trial).map_err(refuse)?;
-        let labels = named.map_or(Ok(Labels::default()), |labels| match decoder.classes() {
+        let (labels, from) = match (named, from) {
+            (Some(named), Some(from)) => (named, from),
+            _ => usual_labels(&decoder),
+        };
+        let labels = match decoder.classes().filter(|_| !labels.names().is_empty()) {
             Some(classes) => labels.fitted(classes, decoder.kind() == DecoderKind::Classify),
             None => Ok(labels),
-        });
-        let from = labels_from.unwrap_or_else(|| "there are none: classes are told by number".to_owned());
+        };
         let labels = labels.map_err(|why| ModelError(format!("use labels of {name} ({from}): {why}")))?;
         findings.push(Finding { key: "labels", value: labels.in_words(), because: from });
         let labels = Arc::from(labels.names());
@@ -126,6 +129,17 @@ fn read(path: &Path) -> Result<Arc<[u8]>, String> {
         return Err(format!("{} bytes are too many for a model", meta.len()));
     }
     std::fs::read(path).map(Arc::from).map_err(|e| e.to_string())
+}
+
+/// The names of classes that nobody names.
+fn usual_labels(decoder: &Decoder) -> (Labels, String) {
+    match (decoder.scheme(), decoder.classes()) {
+        (Some(scheme @ (Scheme::BlazeFace | Scheme::RetinaFace)), Some(1)) => {
+            let face = Labels::new(std::iter::once((0, "face".to_owned()))).unwrap_or_default();
+            (face, format!("that is what {} models find", scheme.name()))
+        }
+        _ => (Labels::default(), "there are none: classes are told by number".to_owned()),
+    }
 }
 
 /// The names of the classes and where they are from: the user's file, the model itself, a file beside it.

@@ -130,6 +130,82 @@ fn iou(a: [f64; 4], b: [f64; 4]) -> f64 {
 }
 
 #[test]
+fn faces_are_where_they_are() {
+    let Some(portrait) = data("images/grace_hopper.bmp") else { return };
+    for (model, label) in [
+        ("openmv_blazeface_front_128", "face"),
+        ("retinaface", "face"),
+        ("openmv_fomo_face_detection", "class 0"),
+    ] {
+        let path = data(&format!("detect/{model}.tflite")).expect("beside it");
+        let report = detect(&path, None, &[], &portrait);
+        let faces = report["detections"].as_array().expect("an array");
+        assert!(faces.len() == 1 && faces[0]["label"] == label, "{model}: {report}");
+        let b: Vec<f64> = (0..4).map(|i| faces[0]["box"][i].as_f64().expect("a pixel")).collect();
+        // By eye: from the brow to the chin. A heat map tells the middle of it only.
+        let overlap = iou([b[0], b[1], b[2], b[3]], [180.0, 130.0, 352.0, 352.0]);
+        let (x, y) = (f64::midpoint(b[0], b[2]), f64::midpoint(b[1], b[3]));
+        assert!(overlap > if model.contains("fomo") { 0.2 } else { 0.6 }, "{model}: {overlap} {report}");
+        assert!((220.0..300.0).contains(&x) && (180.0..280.0).contains(&y), "{model}: {report}");
+    }
+    let crowd = data("images/openmv_faces.bmp").expect("beside it");
+    let found = detect(&data("detect/retinaface.tflite").expect("beside it"), None, &[], &crowd);
+    assert!(found["detections"].as_array().expect("an array").len() >= 12, "{found}");
+}
+
+#[test]
+fn a_manifest_settles_what_a_model_does_not_show() {
+    let Some(model) = data("detect/yolox_nano_with_post_float16.tflite") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("yolox.tflite");
+    std::fs::copy(model, &path).expect("copied");
+    let columns = "columns = [\"skip\", \"class\", \"score\", \"x_min\", \"y_min\", \"x_max\", \"y_max\"]\n";
+    std::fs::write(path.with_extension("toml"), format!("{columns}coordinates = \"pixels\"\n"))
+        .expect("ours");
+    let output = edgecam().args(["model", "info", "--json"]).arg(&path).output().expect("edgecam runs");
+    let (code, stdout, stderr) = outcome(&output);
+    assert_eq!(code, 0, "{stderr}");
+    let info: Value = serde_json::from_str(&stdout).expect("JSON");
+    let value = |key: &str| {
+        info["findings"]
+            .as_array()
+            .and_then(|f| f.iter().find(|f| f["key"] == key))
+            .map(|f| f["value"].clone())
+    };
+    assert_eq!(value("decoder"), Some("rows".into()), "{info}");
+    assert_eq!(value("coordinates"), Some("pixels".into()), "{info}");
+    assert_eq!(info["outputs"][0]["shape"], serde_json::json!([16, 7]));
+    std::fs::write(path.with_extension("toml"), "columns = [\"score\"]\n").expect("ours");
+    let output = edgecam().args(["model", "info"]).arg(&path).output().expect("edgecam runs");
+    let (code, _, stderr) = outcome(&output);
+    assert!(code == 1 && stderr.contains("columns") && stderr.lines().count() == 1, "{code} {stderr}");
+}
+
+#[test]
+fn every_model_is_explained_or_refused_with_the_reason() {
+    let Some(folder) = data("detect") else { return };
+    let classifiers = data("classify").expect("beside it");
+    let files = |folder: &Path| {
+        std::fs::read_dir(folder).expect("readable").map(|e| e.expect("an entry").path()).collect::<Vec<_>>()
+    };
+    let (mut explained, mut refused) = (0, 0);
+    for model in files(&folder).into_iter().chain(files(&classifiers)) {
+        let output = edgecam().args(["model", "info"]).arg(&model).output().expect("edgecam runs");
+        let (code, stdout, stderr) = outcome(&output);
+        if code == 0 {
+            explained += 1;
+            for word in ["task", "decoder", "input", "fit", "labels", "operators"] {
+                assert!(stdout.contains(word), "{}: no {word} in {stdout}", model.display());
+            }
+        } else {
+            refused += 1;
+            assert!(code == 1 && stderr.lines().count() == 1 && stderr.contains("load model"), "{stderr}");
+        }
+    }
+    assert!((explained, refused) == (23, 5), "{explained} and {refused}");
+}
+
+#[test]
 fn what_is_no_usable_model_is_a_sentence_and_exit_1() {
     let Some(picture) = data("images/cat.bmp") else { return };
     let folder = tempfile::tempdir().expect("a folder");

@@ -29,6 +29,46 @@ fn coco256() -> Option<[PathBuf; 3]> {
     Some([folder.join("images/val2017"), folder.join("labels/val2017"), folder.join("config.yaml")])
 }
 
+/// Model, part of COCO, and the reference's AP, AP50 and AP50 of persons: Python's LiteRT, Pillow's
+/// bilinear resize and pycocotools, confidence 0.01, NMS at an IoU of 0.6 for each class.
+const REFERENCE: [(&str, &str, [f64; 3]); 7] = [
+    ("yolov5n-int8", "val2017", [0.290, 0.452, 0.660]),
+    ("yolov8n_full_integer_quant", "val2017", [0.390, 0.565, 0.737]),
+    ("yolov8n_int8", "val2017", [0.411, 0.581, 0.771]),
+    ("yolo11n_full_integer_quant", "val2017", [0.420, 0.570, 0.712]),
+    ("yolov8n_full_integer_quant", "train2017", [0.417, 0.587, 0.740]),
+    ("yolo11n_full_integer_quant", "train2017", [0.415, 0.577, 0.731]),
+    ("ssd_mobilenet_v1_coco_quant_detect", "train2017", [0.211, 0.339, 0.387]),
+];
+
+#[test]
+fn yolo_and_ssd_on_coco_equal_the_reference() {
+    let Some(folder) = data("datasets/coco256") else { return };
+    for (model, part, wanted) in REFERENCE {
+        let path = data(&format!("detect/{model}.tflite")).expect("beside the pictures");
+        let output = edgecam()
+            .args(["eval", "--json", "--model"])
+            .arg(path)
+            .arg("--labels")
+            .arg(data("labels/coco_labels.txt").expect("beside the models"))
+            .arg("--images")
+            .arg(folder.join("images").join(part))
+            .arg("--truth")
+            .arg(folder.join("labels").join(part))
+            .arg("--names")
+            .arg(folder.join("config.yaml"))
+            .output();
+        let (code, stdout, stderr) = outcome(&output.expect("edgecam runs"));
+        assert_eq!(code, 0, "{stderr}");
+        let report = json(&stdout);
+        let got = [&report["ap"], &report["ap50"], &report["per_class"]["person"]["ap50"]];
+        for (got, wanted) in got.into_iter().zip(wanted) {
+            let got = got.as_f64().expect("a number");
+            assert!((got - wanted).abs() <= 0.010, "{model} on {part}: {got} is not {wanted}");
+        }
+    }
+}
+
 #[test]
 fn ssd_on_coco_equals_the_reference() {
     let Some([images, truth, names]) = coco256() else { return };

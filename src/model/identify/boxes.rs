@@ -2,7 +2,7 @@
 
 use super::kind::unknown;
 use super::{Evidence, Findings, SAID, Trial, word};
-use crate::decode::{Coding, Detr, Head, Heads, Scheme, Scores, range};
+use crate::decode::{Detr, Head, Heads, Scheme, Scores, range};
 use crate::infer::TensorSpec;
 use crate::model::manifest::{Activation, Anchors, Background, DecoderKind};
 
@@ -186,7 +186,7 @@ pub(super) fn heads(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) -
     if pairs.iter().any(|pair| pair.widths[1] != width) || (width == 1 && background != Background::None) {
         return Err(unknown(e));
     }
-    Ok(Heads { heads: pairs.iter().map(head).collect(), anchors, coding: Coding::of(scheme) })
+    Ok(Heads { heads: pairs.iter().map(head).collect(), anchors, scheme })
 }
 
 /// Whether one of `width` scores is the background's.

@@ -1,7 +1,7 @@
 //! How a model wants its input: range, colours, fit.
 
 use super::{Evidence, Findings, SAID};
-use crate::decode::Decoder;
+use crate::decode::{Decoder, Scheme};
 use crate::geometry::Fit;
 use crate::infer::ElementType;
 use crate::model::graph::Scaling;
@@ -44,11 +44,13 @@ pub(super) fn usual_fit(kind: DecoderKind) -> (Fit, String) {
 /// The order of the colours.
 pub(super) fn channels(e: &Evidence<'_>, decoder: &Decoder, f: &mut Findings) -> Result<Channels, String> {
     f.said_or("channels", e.said.channels, || {
-        Ok(if decoder.kind() == DecoderKind::Yolox {
-            (Channels::Bgr, "YOLOX is trained on pictures as OpenCV reads them".to_owned())
-        } else {
-            (Channels::Rgb, "usual".to_owned())
-        })
+        let bgr =
+            |name: &str| Ok((Channels::Bgr, format!("{name} is trained on pictures as OpenCV reads them")));
+        match (decoder.kind(), decoder.scheme()) {
+            (DecoderKind::Yolox, _) => bgr("YOLOX"),
+            (_, Some(Scheme::RetinaFace)) => bgr("RetinaFace"),
+            _ => Ok((Channels::Rgb, "usual".to_owned())),
+        }
     })
 }
 
