@@ -89,6 +89,7 @@ struct Report {
     preprocess_ms: Figure,
     infer_ms: Figure,
     decode_ms: Figure,
+    cpu_outside_model_ms: Figure,
     sequential_ms: Figure,
     overlapped_ms: Figure,
     overhead_sequential_percent: f64,
@@ -102,6 +103,7 @@ struct Allocations {
     preprocess: f64,
     infer: f64,
     decode: f64,
+    message: f64,
 }
 
 impl Bench {
@@ -163,6 +165,7 @@ impl Bench {
             preprocess_ms: Figure::of(&mut samples.preprocess),
             infer_ms: Figure::of(&mut samples.infer),
             decode_ms: Figure::of(&mut samples.decode),
+            cpu_outside_model_ms: Figure::of(&mut samples.outside),
             sequential_ms: sequential,
             overlapped_ms: overlapped,
             overhead_sequential_percent: over(sequential),
@@ -194,6 +197,7 @@ fn print(out: &mut dyn Write, r: &Report) -> std::io::Result<()> {
         ("preprocess", r.preprocess_ms),
         ("infer", r.infer_ms),
         ("decode", r.decode_ms),
+        ("CPU time but the model's", r.cpu_outside_model_ms),
         ("one after the other", r.sequential_ms),
         ("overlapped", r.overlapped_ms),
     ] {
@@ -205,5 +209,9 @@ fn print(out: &mut dyn Write, r: &Report) -> std::io::Result<()> {
         r.overhead_sequential_percent, r.overhead_overlapped_percent
     )?;
     let a = r.allocations_per_frame;
-    writeln!(out, "allocations a frame: {} preprocess, {} infer, {} decode", a.preprocess, a.infer, a.decode)
+    let [preprocess, infer, decode, message] = [a.preprocess, a.infer, a.decode, a.message];
+    writeln!(
+        out,
+        "allocations a frame: {preprocess} preprocess, {infer} infer, {decode} decode; {message} its message"
+    )
 }

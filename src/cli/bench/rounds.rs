@@ -6,9 +6,11 @@ use crate::decode::Answer;
 use crate::frame::{Frame, Timestamp};
 use crate::model::Model;
 use crate::pipeline::{
-    Cascade, Filter, Line, Seen, Spare, Stopwatch, finish, infer, infer_frames, prepare, prepare_frames,
+    Cascade, Filter, Line, Prepared, Seen, Spare, Stopwatch, finish, infer, infer_frames, prepare,
+    prepare_frames,
 };
 use crate::preprocess::Preprocessor;
+use crate::publish::{Observation, message};
 use crate::slot::Slots;
 use crate::vitals::Vitals;
 use anyhow::bail;
@@ -25,6 +27,8 @@ pub struct Samples {
     pub preprocess: Vec<Duration>,
     pub infer: Vec<Duration>,
     pub decode: Vec<Duration>,
+    /// CPU time of all but the model.
+    pub outside: Vec<Duration>,
     pub sequential: Vec<Duration>,
     pub overlapped: Vec<Duration>,
     pub allocations: Counted,
@@ -36,12 +40,18 @@ pub struct Counted {
     preprocess: u64,
     infer: u64,
     decode: u64,
+    message: u64,
 }
 
 impl Counted {
     pub fn per_frame(self, frames: usize) -> Allocations {
         let each = |count: u64| count as f64 / frames.max(1) as f64;
-        Allocations { preprocess: each(self.preprocess), infer: each(self.infer), decode: each(self.decode) }
+        Allocations {
+            preprocess: each(self.preprocess),
+            infer: each(self.infer),
+            decode: each(self.decode),
+            message: each(self.message),
+        }
     }
 }
 
@@ -53,6 +63,7 @@ impl Samples {
             preprocess: list(),
             infer: list(),
             decode: list(),
+            outside: list(),
             sequential: list(),
             overlapped: list(),
             allocations: Counted::default(),
@@ -61,7 +72,7 @@ impl Samples {
 
     pub fn clear(&mut self) {
         let lists = [&mut self.bare, &mut self.preprocess, &mut self.infer, &mut self.decode];
-        for list in lists.into_iter().chain([&mut self.sequential, &mut self.overlapped]) {
+        for list in lists.into_iter().chain([&mut self.outside, &mut self.sequential, &mut self.overlapped]) {
             list.clear();
         }
         self.allocations = Counted::default();
@@ -85,17 +96,23 @@ pub fn sequential(line: &mut Line, frames: &[Frame], n: usize, samples: &mut Sam
     let mut answer = Answer::default();
     let Line { preprocessor, model, filter, input, .. } = line;
     for (i, frame) in frames.iter().cycle().take(WARM_UP + n).enumerate() {
-        let start = Instant::now();
+        let (start, cpu) = (Instant::now(), cpu_time());
         let mut watch = Stopwatch::start(frame);
         let counts = [on_this_thread(), 0, 0, 0];
         let prepared = prepare(preprocessor, frame, input.bytes_mut(), &mut watch)?;
+        let outside = cpu_time().saturating_sub(cpu);
         let counts = [counts[0], on_this_thread(), 0, 0];
         infer(model.engine.as_mut(), input.as_mut(), &mut watch)?;
         let counts = [counts[0], counts[1], on_this_thread(), 0];
+        let cpu = cpu_time();
         finish(filter, &mut model.info.decoder, model.engine.as_ref(), &prepared, &mut answer, &mut watch);
         let counts = [counts[0], counts[1], counts[2], on_this_thread()];
+        let (outside, whole) = (outside + cpu_time().saturating_sub(cpu), start.elapsed());
+        let message = message_allocations(frame, &prepared, &answer, &watch, &model.info.labels);
         if i >= WARM_UP {
-            samples.sequential.push(start.elapsed());
+            samples.sequential.push(whole);
+            samples.outside.push(outside);
+            samples.allocations.message += message;
             samples.preprocess.push(watch.latencies.preprocess);
             samples.infer.push(watch.latencies.infer);
             samples.decode.push(watch.latencies.decode);
@@ -105,6 +122,39 @@ pub fn sequential(line: &mut Line, frames: &[Frame], n: usize, samples: &mut Sam
         }
     }
     Ok(())
+}
+
+/// What this thread has computed so far.
+fn cpu_time() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32)
+}
+
+/// Allocations of writing the `detections` message of a frame, its topic included.
+fn message_allocations(
+    frame: &Frame,
+    prepared: &Prepared,
+    answer: &Answer,
+    watch: &Stopwatch,
+    labels: &[String],
+) -> u64 {
+    let seen = Observation {
+        camera: "bench",
+        model: "bench",
+        seq: frame.seq,
+        captured: frame.captured,
+        size: prepared.size,
+        threshold: 0.5,
+        latencies: watch.latencies,
+        detections: &answer.detections,
+        classes: &answer.classes,
+        labels,
+        sub_labels: &[],
+    };
+    let before = on_this_thread();
+    let message = (String::from("bench/detections"), message::detections(&seen));
+    std::hint::black_box(message);
+    on_this_thread() - before
 }
 
 /// The daemon's two threads, fed as fast as they take frames; the time from one answer to the next.
