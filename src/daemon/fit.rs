@@ -44,7 +44,11 @@ pub fn second_misfit(
     classifier: &ModelInfo,
 ) -> Option<String> {
     let classify = camera.classify.as_ref()?;
-    let why = fits(classifier, detector, &classify.of).err()?;
+    let unreported = |label: &&String| camera.labels.as_ref().is_some_and(|labels| !labels.contains(label));
+    let why = match classify.of.iter().find(unreported) {
+        Some(label) => format!("of: {label} is not among camera.labels, and so is never looked at"),
+        None => fits(classifier, detector, &classify.of).err()?,
+    };
     Some(config.places.of_camera(&camera.name, None, &format!("classify: {why}")))
 }
 

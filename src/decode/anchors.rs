@@ -74,6 +74,9 @@ fn ssd(input: Size) -> Vec<Anchor> {
     };
     let mut anchors = Vec::new();
     let (mut columns, mut rows) = (input.width.div_ceil(16), input.height.div_ceil(16));
+    // The base anchor is a square of the shorter side.
+    let shorter = input.width.min(input.height) as f32;
+    let (narrow_x, narrow_y) = (shorter / input.width as f32, shorter / input.height as f32);
     for layer in 0..LAYERS {
         let s = scale(layer);
         let boxes = if layer == 0 {
@@ -83,7 +86,11 @@ fn ssd(input: Size) -> Vec<Anchor> {
             vec![(s, 1.0), (s, 2.0), (s, 0.5), (s, 3.0), (s, 1.0 / 3.0), (between, 1.0)]
         };
         cells(columns, rows, |x, y| {
-            anchors.extend(boxes.iter().map(|&(s, r): &(f32, f32)| [x, y, s * r.sqrt(), s / r.sqrt()]));
+            anchors.extend(
+                boxes
+                    .iter()
+                    .map(|&(s, r): &(f32, f32)| [x, y, s * r.sqrt() * narrow_x, s / r.sqrt() * narrow_y]),
+            );
         });
         (columns, rows) = (columns.div_ceil(2), rows.div_ceil(2));
     }
@@ -95,7 +102,21 @@ fn ssd(input: Size) -> Vec<Anchor> {
 fn fpn(input: Size) -> Vec<Anchor> {
     let boxes: Vec<_> =
         [1.0, 2.0, 0.5].into_iter().flat_map(|ratio| [(1.0, ratio), (2_f32.sqrt(), ratio)]).collect();
-    pyramid(input, 4.0, &boxes)
+    let mut anchors = Vec::new();
+    for (columns, rows, step) in levels(input) {
+        let (w, h, stride) = (input.width as f32, input.height as f32, step as f32);
+        // Half a stride only where the stride divides the input.
+        let offset = |side: u32| if side.is_multiple_of(step) { stride / 2.0 } else { 0.0 };
+        let (left, top) = (offset(input.width), offset(input.height));
+        for (y, x) in (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))) {
+            let (x, y) = ((x as f32 * stride + left) / w, (y as f32 * stride + top) / h);
+            anchors.extend(boxes.iter().map(|&(scale, ratio): &(f32, f32)| {
+                let side = 4.0 * stride * scale;
+                [x, y, side * ratio.sqrt() / w, side / ratio.sqrt() / h]
+            }));
+        }
+    }
+    anchors
 }
 
 /// `efficientdet/tf2/anchors.py` of google/automl: levels 3 to 7, three scales an octave, aspect ratios
@@ -104,24 +125,24 @@ fn efficientdet(input: Size, anchor_scale: f32) -> Vec<Anchor> {
     let boxes: Vec<_> = (0..3_u8)
         .flat_map(|octave| [1.0, 2.0, 0.5].map(|ratio| (2_f32.powf(f32::from(octave) / 3.0), ratio)))
         .collect();
-    pyramid(input, anchor_scale, &boxes)
-}
-
-/// Boxes of (scale, aspect ratio) on the grids of levels 3 to 7.
-fn pyramid(input: Size, anchor_scale: f32, boxes: &[(f32, f32)]) -> Vec<Anchor> {
     let mut anchors = Vec::new();
-    for level in 3..=7_u32 {
-        let step = 1 << level;
-        let (columns, rows) = (input.width.div_ceil(step), input.height.div_ceil(step));
-        let (w, h) = (input.width as f32, input.height as f32);
+    for (columns, rows, _) in levels(input) {
+        // Strides are what is left of the input for each cell, not powers of two.
+        let (stride_x, stride_y) = (1.0 / columns as f32, 1.0 / rows as f32);
         cells(columns, rows, |x, y| {
-            anchors.extend(boxes.iter().map(|&(scale, ratio)| {
-                let side = anchor_scale * step as f32 * scale;
-                [x, y, side * ratio.sqrt() / w, side / ratio.sqrt() / h]
+            anchors.extend(boxes.iter().map(|&(scale, ratio): &(f32, f32)| {
+                let side = anchor_scale * scale;
+                [x, y, side * ratio.sqrt() * stride_x, side / ratio.sqrt() * stride_y]
             }));
         });
     }
     anchors
+}
+
+/// Columns, rows and stride in pixels of the grids of levels 3 to 7.
+fn levels(input: Size) -> impl Iterator<Item = (u32, u32, u32)> {
+    (3..=7_u32)
+        .map(move |level| (input.width.div_ceil(1 << level), input.height.div_ceil(1 << level), 1 << level))
 }
 
 /// `face_detection_short_range.pbtxt` of MediaPipe: strides 8, 16, 16, 16 of 128 pixels, two anchors of
@@ -176,6 +197,14 @@ mod tests {
         let lite = Scheme::EfficientDetLite.anchors(Size::new(320, 320));
         assert!(close(lite[0], [4.0 / 320.0, 4.0 / 320.0, 24.0 / 320.0, 24.0 / 320.0]), "{:?}", lite[0]);
         assert!(close(lite[9], [12.0 / 320.0, 4.0 / 320.0, 0.075, 0.075]), "{:?}", lite[9]);
+        // Level 7 of an input that 128 does not divide: three cells of 106.67 pixels, four times that wide.
+        let last = lite[lite.len() - 81];
+        assert!(close(last, [1.0 / 6.0, 1.0 / 6.0, 1.0, 1.0]), "{last:?}");
+        let oblong = Scheme::Ssd.anchors(Size::new(320, 160));
+        assert!(close(oblong[0], [0.025, 0.05, 0.05, 0.1]), "{:?}", oblong[0]);
+        let fpn = Scheme::Fpn.anchors(Size::new(320, 320));
+        let last = fpn[fpn.len() - 54];
+        assert!(close(last, [0.0, 0.0, 512.0 / 320.0, 512.0 / 320.0]), "{last:?}");
         let fpn = Scheme::Fpn.anchors(Size::new(640, 640));
         assert!(close(fpn[1], [4.0 / 640.0, 4.0 / 640.0, 0.070_710_7, 0.070_710_7]), "{:?}", fpn[1]);
         let face = Scheme::RetinaFace.anchors(Size::new(320, 240));

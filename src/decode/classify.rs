@@ -3,6 +3,7 @@
 use super::Class;
 use super::read::{range, real, reals};
 use crate::infer::{Engine, TensorSpec};
+use crate::model::Activation;
 
 /// How many classes are reported.
 const TOP: usize = 5;
@@ -14,14 +15,14 @@ const SLACK: f32 = 0.02;
 #[derive(Clone, Debug)]
 pub struct Classify {
     spec: TensorSpec,
-    /// Known from the quantisation; a float output shows it by its values.
-    probabilities: Option<bool>,
+    /// Known from the quantisation; a float output shows by its values whether it is none or a softmax.
+    activation: Option<Activation>,
 }
 
 impl Classify {
-    /// For the output `spec`. Whether it holds probabilities is `said`, else shown by the range of its
-    /// quantised values or, of floats, by each answer.
-    pub fn new(spec: &TensorSpec, said: Option<bool>) -> Result<Self, String> {
+    /// For the output `spec`. What makes scores of it is `said`, else shown by the range of its quantised
+    /// values or, of floats, by each answer.
+    pub fn new(spec: &TensorSpec, said: Option<Activation>) -> Result<Self, String> {
         let classes = spec.elements();
         if classes < 2 || spec.shape.iter().any(|&d| d != 1 && d != classes) {
             return Err(format!(
@@ -29,14 +30,17 @@ impl Classify {
                 spec.shape
             ));
         }
-        let unit = |(low, high): (f32, f32)| low >= -SLACK && high <= 1.0 + SLACK;
-        Ok(Self { spec: spec.clone(), probabilities: said.or(range(spec).map(unit)) })
+        let usual = |(low, high): (f32, f32)| {
+            let done = low >= -SLACK && high <= 1.0 + SLACK;
+            if done { Activation::None } else { Activation::Softmax }
+        };
+        Ok(Self { spec: spec.clone(), activation: said.or(range(spec).map(usual)) })
     }
 
-    /// Whether it holds probabilities, where that is known before its answers.
+    /// What makes scores of its output, where that is known before its answers.
     #[must_use]
-    pub const fn probabilities(&self) -> Option<bool> {
-        self.probabilities
+    pub const fn activation(&self) -> Option<Activation> {
+        self.activation
     }
 
     pub(super) fn classes(&self) -> usize {
@@ -46,8 +50,10 @@ impl Classify {
     pub(super) fn decode(&self, engine: &dyn Engine, classes: &mut Vec<Class>) {
         let bytes = engine.output(0);
         let values = || reals(&self.spec, bytes);
-        let probabilities =
-            self.probabilities.unwrap_or_else(|| values().all(|v| (-SLACK..=1.0 + SLACK).contains(&v)));
+        let activation = self.activation.unwrap_or_else(|| {
+            let done = values().all(|v| (-SLACK..=1.0 + SLACK).contains(&v));
+            if done { Activation::None } else { Activation::Softmax }
+        });
         for (class, score) in values().enumerate().filter(|(_, v)| v.is_finite()) {
             let rank = classes.iter().position(|best| score > best.score).unwrap_or(classes.len());
             if rank < TOP {
@@ -55,8 +61,10 @@ impl Classify {
                 classes.insert(rank, Class { class, score });
             }
         }
-        if !probabilities {
-            softmax(&self.spec, bytes, classes);
+        match activation {
+            Activation::None => {}
+            Activation::Sigmoid => classes.iter_mut().for_each(|c| c.score = 1.0 / (1.0 + (-c.score).exp())),
+            Activation::Softmax => softmax(&self.spec, bytes, classes),
         }
         for class in classes {
             class.score = class.score.clamp(0.0, 1.0);

@@ -5,6 +5,7 @@ use super::Detection;
 use super::anchors::{Anchor, Scheme};
 use super::read::Numbers;
 use super::scores::Scores;
+use crate::frame::Size;
 use crate::geometry::NormBox;
 use crate::infer::{Engine, TensorSpec};
 
@@ -14,9 +15,9 @@ pub struct Coding {
     /// Whether y comes before x and height before width.
     pub y_first: bool,
     /// Centres move by this much of the anchor's size.
-    pub center: f32,
+    pub center: [f32; 2],
     /// Sizes: the anchor's times e to this much of the encoding, or, where `linear`, times this much.
-    pub size: f32,
+    pub size: [f32; 2],
     /// Sizes without the exponential.
     pub linear: bool,
 }
@@ -24,27 +25,31 @@ pub struct Coding {
 impl Coding {
     /// The coding that goes with a scheme. SSD: `faster_rcnn_box_coder.py` of the TensorFlow Object
     /// Detection API with the scales 10 and 5; EfficientDet: `decode_box_outputs` of google/automl;
-    /// BlazeFace: `tensors_to_detections_calculator.cc` of MediaPipe, in pixels of 128; RetinaFace:
+    /// BlazeFace: `tensors_to_detections_calculator.cc` of MediaPipe, in pixels of the input; RetinaFace:
     /// `utils/box_utils.py` of Pytorch_Retinaface with the variances 0.1 and 0.2.
     #[must_use]
-    pub const fn of(scheme: Scheme) -> Self {
+    pub fn of(scheme: Scheme, input: Size) -> Self {
         match scheme {
-            Scheme::Ssd | Scheme::Fpn => Self { y_first: true, center: 0.1, size: 0.2, linear: false },
+            Scheme::Ssd | Scheme::Fpn => {
+                Self { y_first: true, center: [0.1; 2], size: [0.2; 2], linear: false }
+            }
             Scheme::EfficientDet | Scheme::EfficientDetLite => {
-                Self { y_first: true, center: 1.0, size: 1.0, linear: false }
+                Self { y_first: true, center: [1.0; 2], size: [1.0; 2], linear: false }
             }
             Scheme::BlazeFace => {
-                Self { y_first: false, center: 1.0 / 128.0, size: 1.0 / 128.0, linear: true }
+                let pixel = [1.0 / input.width as f32, 1.0 / input.height as f32];
+                Self { y_first: false, center: pixel, size: pixel, linear: true }
             }
-            Scheme::RetinaFace => Self { y_first: false, center: 0.1, size: 0.2, linear: false },
+            Scheme::RetinaFace => Self { y_first: false, center: [0.1; 2], size: [0.2; 2], linear: false },
         }
     }
 
     fn decode(&self, [a, b, c, d]: [f32; 4], [x, y, w, h]: Anchor) -> NormBox {
         let ([dx, dy], [dw, dh]) = if self.y_first { ([b, a], [d, c]) } else { ([a, b], [c, d]) };
         let size =
-            |t: f32, side: f32| if self.linear { t * self.size * side } else { (t * self.size).exp() * side };
-        NormBox::around(x + dx * self.center * w, y + dy * self.center * h, size(dw, w), size(dh, h))
+            |t: f32, by: f32, side: f32| if self.linear { t * by * side } else { (t * by).exp() * side };
+        let ([cx, cy], [sx, sy]) = (self.center, self.size);
+        NormBox::around(x + dx * cx * w, y + dy * cy * h, size(dw, sx, w), size(dh, sy, h))
     }
 }
 
@@ -66,8 +71,10 @@ pub struct Heads {
     pub heads: Vec<Head>,
     /// One a row of all heads.
     pub anchors: Vec<Anchor>,
-    /// Where anchors are from, and so how encodings become boxes.
+    /// Where anchors are from.
     pub scheme: Scheme,
+    /// How encodings become boxes.
+    pub coding: Coding,
 }
 
 impl Heads {
@@ -77,7 +84,7 @@ impl Heads {
 
     /// Boxes in fractions of the input, before NMS.
     pub(super) fn decode(&self, engine: &dyn Engine, threshold: f32, found: &mut Vec<Detection>) {
-        let (coding, mut first) = (Coding::of(self.scheme), 0);
+        let mut first = 0;
         for Head { scores, boxes: (spec, output), box_width } in &self.heads {
             let values = Numbers::new(&scores.spec, engine.output(scores.output));
             let boxes = Numbers::new(spec, engine.output(*output));
@@ -86,7 +93,7 @@ impl Heads {
             for row in 0..rows {
                 if let Some((class, score)) = scores.best(&values, row, least) {
                     let encoding = std::array::from_fn(|k| boxes.real(row * box_width + k));
-                    let bounds = coding.decode(encoding, self.anchors[first + row]);
+                    let bounds = self.coding.decode(encoding, self.anchors[first + row]);
                     found.push(Detection::new(class, score, bounds));
                 }
             }

@@ -16,7 +16,7 @@ pub use anchors::Scheme;
 pub use classify::Classify;
 pub use detr::Detr;
 pub use grid::{Fomo, Yolov2};
-pub use heads::{Head, Heads};
+pub use heads::{Coding, Head, Heads};
 pub use nms::Nms;
 pub use read::{range, reals};
 pub use rows::{Rows, USUAL};
@@ -122,7 +122,7 @@ impl Decoder {
             Reader::Classify(_) => DecoderKind::Classify,
             Reader::Ssd(_) => DecoderKind::Ssd,
             Reader::Anchors(_) => DecoderKind::Anchors,
-            Reader::Yolo(yolo) if yolo.cells.is_empty() => DecoderKind::Yolo,
+            Reader::Yolo(yolo) if !yolo.yolox => DecoderKind::Yolo,
             Reader::Yolo(_) => DecoderKind::Yolox,
             Reader::Yolov2(_) => DecoderKind::Yolov2,
             Reader::Rows(_) => DecoderKind::Rows,

@@ -86,9 +86,12 @@ impl<'a> Numbers<'a> {
             }
             Self::Other(..) => {
                 let start = range.start;
-                let (index, most) = range
-                    .map(|i| (i, self.real(i)))
-                    .fold((0, f32::MIN), |most, v| if v.1 > most.1 { v } else { most });
+                let better = |most: Option<(usize, f32)>, v: (usize, f32)| match most {
+                    Some(most) if v.1 <= most.1 || v.1.is_nan() => Some(most),
+                    None if v.1.is_nan() => None,
+                    _ => Some(v),
+                };
+                let (index, most) = range.map(|i| (i, self.real(i))).fold(None, better)?;
                 if most < floor.real {
                     return None;
                 }

@@ -114,7 +114,16 @@ fn quantised_scores_are_real_numbers_and_only_the_best_are_told() {
 /// A box in the middle, and a score for the second of two classes, in columns as YOLOv8 gives them.
 fn yolo_columns(spec: TensorSpec) -> Reader {
     let (count, unit) = (3, [1.0, 1.0]);
-    Reader::Yolo(Yolo { spec, count, rows: false, objectness: false, classes: 2, unit, cells: Vec::new() })
+    Reader::Yolo(Yolo {
+        spec,
+        count,
+        rows: false,
+        objectness: false,
+        classes: 2,
+        unit,
+        cells: Vec::new(),
+        yolox: false,
+    })
 }
 
 #[test]
@@ -150,7 +159,16 @@ fn yolo_rows_multiply_the_object_score_and_may_be_relative_to_cells() {
     let spec = spec("output", ElementType::F32, &[1, 2, 6]);
     let yolo = |cells, unit| {
         let spec = spec.clone();
-        Reader::Yolo(Yolo { spec, count: 2, rows: true, objectness: true, classes: 1, unit, cells })
+        Reader::Yolo(Yolo {
+            spec,
+            count: 2,
+            rows: true,
+            objectness: true,
+            classes: 1,
+            unit,
+            cells,
+            yolox: true,
+        })
     };
     // yolox_head.py: centre = (output + grid) * stride, size = exp(output) * stride.
     let relative = floats(&[0.5, 0.25, 2_f32.ln(), 0.0, 0.8, 0.9, 0.0, 0.0, 0.0, 0.0, 0.8, 0.1]);
@@ -176,8 +194,8 @@ fn heads(scheme: Scheme, encoding: &[f32]) -> Detection {
     let (background, activation) = (Background::First, Activation::Sigmoid);
     let scores = Scores { spec: scores, output: 0, width: 3, background, activation };
     let head = Head { scores, boxes: (boxes, 1), box_width: encoding.len() };
-    let anchors = vec![[0.5, 0.4, 0.2, 0.1]];
-    let reader = Reader::Anchors(Heads { heads: vec![head], anchors, scheme });
+    let (anchors, coding) = (vec![[0.5, 0.4, 0.2, 0.1]], Coding::of(scheme, Size::new(128, 128)));
+    let reader = Reader::Anchors(Heads { heads: vec![head], anchors, scheme, coding });
     let found = read(reader, vec![floats(&[9.0, -2.0, 0.0]), floats(encoding)], 0.4).detections;
     assert!(found.len() == 1 && found[0].class == 1 && (found[0].score - 0.5).abs() < 1e-6, "{found:?}");
     found[0]
@@ -197,6 +215,17 @@ fn encodings_become_boxes_as_their_references_say() {
     let mut face = [0.0; 16];
     face[..4].copy_from_slice(&[64.0, 128.0, 256.0, 256.0]);
     assert!(close(heads(Scheme::BlazeFace, &face).bounds, wanted));
+    // The back camera's model counts in pixels of 256.
+    let twice = Coding::of(Scheme::BlazeFace, Size::new(256, 256));
+    assert_eq!(twice.size.map(|s| (s * 256.0) as u32), [1; 2]);
+}
+
+#[test]
+fn logits_through_a_sigmoid_stand_for_themselves() {
+    let output = spec("logits", ElementType::F32, &[1, 3]);
+    let reader = Reader::Classify(Classify::new(&output, Some(Activation::Sigmoid)).expect("usual outputs"));
+    let classes = read(reader, vec![floats(&[2.0, -1.0, 1.5])], 0.0).classes;
+    assert_eq!(classes.iter().map(|c| (c.score * 1e3).round() as u32).collect::<Vec<_>>(), [881, 818, 269]);
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub struct Yolo {
     pub unit: [f32; 2],
     /// For boxes that are relative to cells: x, y and stride of each box's, in pixels.
     pub cells: Vec<[f32; 3]>,
+    /// Whether it is of the YOLOX family, whose input differs.
+    pub yolox: bool,
 }
 
 /// The cells of grids with these strides, a grid after the other, row by row: x and y of the corner, and

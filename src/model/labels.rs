@@ -8,6 +8,9 @@ const MAX_BYTES: u64 = 4 << 20;
 /// Rows that hold a place without naming a class.
 const NO_CLASS: [&str; 2] = ["???", "n/a"];
 
+/// What the class that stands for nothing is called.
+const BACKGROUND: [&str; 2] = ["background", "__background__"];
+
 /// Names by class index; a class without a name is an empty string.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels(Vec<String>);
@@ -17,7 +20,11 @@ impl Labels {
     /// their place; as the first row they stand for the background and are left out.
     pub fn read(path: &Path) -> Result<Self, String> {
         let name = path.display();
-        let size = std::fs::metadata(path).map_err(|e| format!("read label file {name}: {e}"))?.len();
+        let meta = std::fs::metadata(path).map_err(|e| format!("read label file {name}: {e}"))?;
+        if !meta.is_file() {
+            return Err(format!("read label file {name}: not a file"));
+        }
+        let size = meta.len();
         if size > MAX_BYTES {
             return Err(format!("read label file {name}: {size} bytes are too many for labels"));
         }
@@ -54,7 +61,7 @@ impl Labels {
             None => rows.iter().map(|&row| row.to_owned()).collect(),
         };
         for label in &mut labels {
-            if NO_CLASS.contains(&label.as_str()) {
+            if NO_CLASS.iter().any(|none| label.eq_ignore_ascii_case(none)) {
                 label.clear();
             }
         }
@@ -71,22 +78,39 @@ impl Labels {
     }
 
     /// Fitted to a model of `classes` classes. Where exactly that makes them fit, a `background` in front
-    /// is taken away or, with `background`, put there, or classes without a name are left out (COCO has 90
-    /// numbers and 80 classes, and models count the one or the other).
+    /// is taken away or, with `background`, put there, and classes without a name are left out (COCO has
+    /// 90 numbers and 80 classes, and models count the one or the other). Labels that are more or fewer
+    /// would call things by wrong names.
     pub fn fitted(mut self, classes: usize, background: bool) -> Result<Self, String> {
+        let told = self.0.len();
+        let has_one = self.has_background();
+        if has_one && told > classes {
+            self.0.remove(0);
+        }
         if self.0.len() > classes && self.0.iter().filter(|name| !name.is_empty()).count() == classes {
             self.0.retain(|name| !name.is_empty());
         }
-        let has_one = self.0.first().is_some_and(|first| first.eq_ignore_ascii_case("background"));
-        if self.0.len() == classes + 1 && has_one {
-            self.0.remove(0);
-        } else if self.0.len() + 1 == classes && background && !has_one {
-            self.0.insert(0, "background".to_owned());
+        if self.0.len() + 1 == classes && background && !has_one {
+            self.0.insert(0, BACKGROUND[0].to_owned());
         }
-        if self.0.len() < classes {
-            return Err(format!("{} labels are fewer than the model's {classes} classes", self.0.len()));
+        match self.0.len() {
+            n if n == classes => Ok(self),
+            n if n < classes => Err(format!("{told} labels are fewer than the model's {classes} classes")),
+            _ => Err(format!("{told} labels are more than the model's {classes} classes")),
         }
-        Ok(self)
+    }
+
+    /// Whether the first stands for nothing.
+    #[must_use]
+    pub fn has_background(&self) -> bool {
+        self.0.first().is_some_and(|first| BACKGROUND.iter().any(|name| first.eq_ignore_ascii_case(name)))
+    }
+
+    /// How many classes they can name: all, or those with a name, in either case without a background.
+    pub fn counts(&self) -> impl Iterator<Item = usize> {
+        let less = usize::from(self.has_background());
+        let named = self.0.iter().filter(|name| !name.is_empty()).count();
+        [self.0.len() - less, named - less].into_iter()
     }
 
     /// How many there are, and the first few.
@@ -166,7 +190,9 @@ mod tests {
             |n| Labels::parse("cat\n???\ndog\n???\nowl").expect("good labels").fitted(n, true).map(|l| l.0);
         assert_eq!(fit(3).expect("fits"), ["cat", "dog", "owl"]);
         assert_eq!(fit(5).expect("fits"), ["cat", "", "dog", "", "owl"]);
-        assert_eq!(fit(4).expect("as they are").len(), 5);
+        assert!(fit(4).expect_err("too many").contains("5 labels are more than the model's 4"));
+        let voc = Labels::parse("__background__\nperson\nN/A\ncar").expect("good labels");
+        assert_eq!(voc.fitted(2, false).expect("fits").0, ["person", "car"]);
     }
 
     #[test]

@@ -6,6 +6,9 @@ use crate::geometry::Fit;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+/// Larger files are no manifests.
+const MAX_BYTES: u64 = 4 << 20;
+
 /// What a model is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -175,6 +178,12 @@ impl Manifest {
     /// The manifest in `MODEL.toml` beside `MODEL.tflite`; empty where there is none.
     pub fn beside(model: &Path) -> Result<Self, String> {
         let path = model.with_extension("toml");
+        match std::fs::metadata(&path) {
+            Ok(meta) if !meta.is_file() || meta.len() > MAX_BYTES => {
+                return Err(format!("read manifest {}: it is no manifest", path.display()));
+            }
+            _ => {}
+        }
         match std::fs::read_to_string(&path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(e) => Err(format!("read manifest {}: {e}", path.display())),
@@ -199,12 +208,16 @@ impl Manifest {
         }
         let finite = |list: &[f32]| list.iter().all(|v| v.is_finite());
         let anchors_are_finite = match &self.anchors {
-            Some(Anchors::Sizes(sizes)) => sizes.iter().all(|size| finite(&size.0)),
-            Some(Anchors::Boxes(boxes)) => boxes.iter().all(|anchor| finite(&anchor.0)),
+            Some(Anchors::Sizes(sizes)) => {
+                sizes.iter().all(|size| finite(&size.0) && size.0.iter().all(|&v| v > 0.0))
+            }
+            Some(Anchors::Boxes(boxes)) => {
+                boxes.iter().all(|anchor| finite(&anchor.0) && anchor.0[2..].iter().all(|&v| v > 0.0))
+            }
             _ => true,
         };
         if !anchors_are_finite {
-            return Err("anchors are finite numbers".to_owned());
+            return Err("anchors are finite numbers, widths and heights above 0".to_owned());
         }
         let nms = self.nms.unwrap_or_default();
         if nms.iou.is_some_and(|iou| !(0.0..=1.0).contains(&iou)) {

@@ -119,8 +119,8 @@ fn scalar(yaml: &Yaml<'_>) -> String {
 fn unpack(archive: &mut zip::ZipArchive<Cursor<&[u8]>>, name: &str) -> Option<String> {
     let file = archive.by_name(name).ok()?;
     let mut text = String::new();
-    file.take(MAX_BYTES).read_to_string(&mut text).ok()?;
-    Some(text)
+    file.take(MAX_BYTES + 1).read_to_string(&mut text).ok()?;
+    (text.len() as u64 <= MAX_BYTES).then_some(text)
 }
 
 fn small(path: &Path) -> Option<String> {

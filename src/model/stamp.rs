@@ -25,7 +25,8 @@ impl Stamp {
     #[must_use]
     pub fn of_model(files: &ModelFiles) -> Self {
         let labels = files.labels.clone().or_else(|| Labels::beside(&files.path)).unwrap_or_default();
-        Self::of([files.path.as_path(), &labels, &files.path.with_extension("toml")])
+        let beside = [files.path.with_extension("toml"), files.path.with_file_name("metadata.yaml")];
+        Self::of([files.path.as_path(), &labels, &beside[0], &beside[1]])
     }
 
     /// Of `paths`, in this order; one that is not there is told from one that is.

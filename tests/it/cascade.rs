@@ -51,9 +51,11 @@ fn a_cats_crop_is_told_by_its_breed_as_sub_label() {
 #[test]
 fn a_second_model_that_does_not_fit_is_a_problem_of_the_config() {
     let (Some(place), Some(broker)) = (Place::new(), Broker::open()) else { return };
-    for (of, why) in
-        [("of = [\"unicorn\"]", "no label unicorn"), ("", "of is missing"), ("of = []", "at least one")]
-    {
+    for (of, why) in [
+        ("of = [\"unicorn\"]", "not among camera.labels"),
+        ("", "of is missing"),
+        ("of = []", "at least one"),
+    ] {
         config(&place, broker.port, of);
         let output = edgecam().arg("check").arg("--config").arg(&place.config).output();
         let (code, _, stderr) = outcome(&output.expect("edgecam runs"));

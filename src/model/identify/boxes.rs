@@ -2,7 +2,7 @@
 
 use super::kind::unknown;
 use super::{Evidence, Findings, SAID, Trial, word};
-use crate::decode::{Detr, Head, Heads, Scheme, Scores, range};
+use crate::decode::{Coding, Detr, Head, Heads, Scheme, Scores, range};
 use crate::infer::TensorSpec;
 use crate::model::manifest::{Activation, Anchors, Background, DecoderKind};
 
@@ -34,6 +34,13 @@ pub(super) fn infer(e: &Evidence<'_>) -> Result<(DecoderKind, String), String> {
             DecoderKind::Anchors,
             format!("{rows} boxes and {rows} rows of scores in {} outputs", e.outputs.len()),
         ));
+    }
+    if super::yolo::is_grid(e.size(), rows) {
+        let why = format!(
+            "it gives {rows} boxes and scores, one for each cell of YOLO's grids, in {} outputs",
+            e.outputs.len()
+        );
+        return Err(e.unclear(&why, "no key reads that; an export with one output, or with its NMS,"));
     }
     if pairs.len() == 1 && rows <= MOST_QUERIES {
         return Ok((
@@ -133,7 +140,10 @@ pub(super) fn heads(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) -
     let (anchors, scheme) = match &e.said.anchors {
         Some(Anchors::Boxes(boxes)) => {
             f.note("anchors", format!("{} boxes", boxes.len()), SAID);
-            (boxes.iter().map(|anchor| anchor.0).collect(), Scheme::Ssd)
+            // Encodings with landmarks are MediaPipe's, others SSD's.
+            let faces = WITH_LANDMARKS.contains(&pairs[0].widths[0]);
+            let scheme = if faces { Scheme::BlazeFace } else { Scheme::Ssd };
+            (boxes.iter().map(|anchor| anchor.0).collect(), scheme)
         }
         Some(Anchors::Scheme(name)) => {
             let scheme = Scheme::ALL.into_iter().find(|scheme| scheme.name() == name).ok_or_else(|| {
@@ -186,7 +196,12 @@ pub(super) fn heads(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) -
     if pairs.iter().any(|pair| pair.widths[1] != width) || (width == 1 && background != Background::None) {
         return Err(unknown(e));
     }
-    Ok(Heads { heads: pairs.iter().map(head).collect(), anchors, scheme })
+    Ok(Heads {
+        heads: pairs.iter().map(head).collect(),
+        anchors,
+        scheme,
+        coding: Coding::of(scheme, e.size()),
+    })
 }
 
 /// Whether one of `width` scores is the background's.
@@ -233,7 +248,7 @@ fn activation(
 }
 
 /// The two outputs of a DETR.
-pub(super) fn detr(e: &Evidence<'_>, f: &mut Findings) -> Result<Detr, String> {
+pub(super) fn detr(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) -> Result<Detr, String> {
     let pairs = pairs(e)?;
     let [Pair { boxes, scores, widths: [4, width], .. }] = *pairs.as_slice() else { return Err(unknown(e)) };
     let spec = &e.outputs[scores];
@@ -260,6 +275,14 @@ pub(super) fn detr(e: &Evidence<'_>, f: &mut Findings) -> Result<Detr, String> {
             format!("with {} as activation", word(&activation)),
         ))
     })?;
+    let (low, high) =
+        trial.values(boxes)?.iter().fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+    if low < -0.1 || high > 1.2 {
+        let why = format!(
+            "tried on a grey picture, its boxes run from {low:.1} to {high:.1}, not in fractions as a DETR's"
+        );
+        return Err(e.unclear(&why, "another decoder, if there is one for it,"));
+    }
     let scores = Scores { spec: spec.clone(), output: scores, width, background, activation };
     Ok(Detr { scores, boxes: (e.outputs[boxes].clone(), boxes) })
 }

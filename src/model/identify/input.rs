@@ -91,6 +91,10 @@ fn inferred(e: &Evidence<'_>, kind: DecoderKind) -> (Normalization, String) {
     if let Some(found) = scaled(&e.graph.scaling) {
         return found;
     }
+    // Teachable Machine's export of a Keras model, which was trained on x / 127.5 - 1.
+    if kind == DecoderKind::Classify && e.input.name.contains("sequential_") {
+        return (CENTRED, "its input is named as Teachable Machine's, which take -1..1".to_owned());
+    }
     match kind {
         DecoderKind::Yolox => (LEVELS, "YOLOX takes levels as they are".to_owned()),
         DecoderKind::Yolo | DecoderKind::Rows | DecoderKind::Yolov2 => (UNIT, "YOLO takes 0..1".to_owned()),

@@ -3,7 +3,7 @@
 use super::{Evidence, Findings, SAID, Trial, boxes, grid, word, yolo};
 use crate::decode::{Classify, Reader, Rows, Ssd, USUAL};
 use crate::infer::TensorSpec;
-use crate::model::manifest::{Activation, Background, Column, Coordinates, DecoderKind};
+use crate::model::manifest::{Activation, Background, Column, Coordinates, DecoderKind, Manifest};
 
 /// Operators whose results are features of a picture, not scores of classes.
 const FEATURES: [&str; 8] =
@@ -33,6 +33,12 @@ pub(super) fn reader(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) 
             "decoder",
         ));
     }
+    if let Some(key) = unread(e.said, kind) {
+        return Err(format!(
+            "{key} says nothing about a {} model; take it out of the config or manifest",
+            word(&kind)
+        ));
+    }
     f.note("task", word(&kind.task()), format!("the task of {} models", word(&kind)));
     f.note("decoder", word(&kind), because);
     match kind {
@@ -45,7 +51,7 @@ pub(super) fn reader(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) 
             Ssd::new(e.outputs, first, e.graph.classes).map(Reader::Ssd)
         }
         DecoderKind::Anchors => boxes::heads(e, trial, f).map(Reader::Anchors),
-        DecoderKind::Detr => boxes::detr(e, f).map(Reader::Detr),
+        DecoderKind::Detr => boxes::detr(e, trial, f).map(Reader::Detr),
         DecoderKind::Yolo | DecoderKind::Yolox => yolo::yolo(e, trial, f).map(Reader::Yolo),
         DecoderKind::Yolov2 => grid::yolov2(e, f).map(Reader::Yolov2),
         DecoderKind::Fomo => grid::fomo(e).map(Reader::Fomo),
@@ -68,7 +74,8 @@ fn infer(e: &Evidence<'_>) -> Result<(DecoderKind, String), String> {
             return found(DecoderKind::Ssd, "it has the operator TFLite_Detection_PostProcess");
         }
         if Ssd::new(e.outputs, 0, None).is_ok() {
-            return found(DecoderKind::Ssd, "its outputs are boxes [1, n, 4], classes, scores and a count");
+            let why = "it has an SSD's four outputs but not its operator, and so does not show the order and unit of boxes";
+            return Err(e.unclear(why, "decoder = \"ssd\" (y first, in fractions of the input)"));
         }
         return boxes::infer(e);
     };
@@ -89,6 +96,12 @@ fn infer(e: &Evidence<'_>) -> Result<(DecoderKind, String), String> {
         }
         [a, b] => {
             if let Some(layout) = yolo::Layout::of(e.size(), a, b) {
+                if layout.may_be_rows() && e.said.objectness.is_none() {
+                    let why = format!(
+                        "{a} rows of 6 may be a grid's boxes (YOLO), or a box, a score and a class each"
+                    );
+                    return Err(e.unclear(&why, "decoder = \"yolo\" or \"rows\""));
+                }
                 return Ok((DecoderKind::Yolo, layout.in_words()));
             }
             if b == USUAL.len() && a <= MOST_ROWS {
@@ -107,9 +120,32 @@ fn infer(e: &Evidence<'_>) -> Result<(DecoderKind, String), String> {
     }
 }
 
+/// A key that is said and that this kind of decoder does not read.
+fn unread(said: &Manifest, kind: DecoderKind) -> Option<&'static str> {
+    use DecoderKind::{Anchors, Classify, Detr, Rows, Ssd, Yolo, Yolov2, Yolox};
+    let keys: [(&str, bool, &[DecoderKind]); 7] = [
+        ("coordinates", said.coordinates.is_some(), &[Yolo, Yolox, Rows]),
+        ("objectness", said.objectness.is_some(), &[Yolo, Yolox]),
+        ("activation", said.activation.is_some(), &[Classify, Anchors, Detr]),
+        ("background", said.background.is_some(), &[Ssd, Anchors, Detr]),
+        ("anchors", said.anchors.is_some(), &[Anchors, Yolov2]),
+        ("columns", said.columns.is_some(), &[Rows]),
+        ("nms", said.nms.is_some() && kind == Classify, &[]),
+    ];
+    let last = said.background == Some(Background::Last) && kind == Ssd;
+    keys.into_iter()
+        .find(|(_, said, readers)| *said && !readers.contains(&kind))
+        .map(|(key, ..)| key)
+        .or(last.then_some("background = \"last\""))
+}
+
 /// Nothing known looks like this.
 pub(super) fn unknown(e: &Evidence<'_>) -> String {
-    e.unclear("its outputs are of no kind edgecam knows by their shapes", "decoder (and what goes with it)")
+    let keys = match e.outputs {
+        [one] if dimensions(one).len() == 2 => "columns, if its rows are detections, or another decoder",
+        _ => "decoder, if one of them reads such outputs,",
+    };
+    e.unclear("its outputs are of no kind edgecam knows by their shapes", keys)
 }
 
 fn classify(e: &Evidence<'_>, f: &mut Findings) -> Result<Classify, String> {
@@ -118,19 +154,22 @@ fn classify(e: &Evidence<'_>, f: &mut Findings) -> Result<Classify, String> {
     };
     let maker = e.maker(spec).map(str::to_owned);
     let bounds = crate::decode::range(spec);
-    let (probabilities, because) = match (e.said.activation, maker.as_deref(), bounds) {
-        (Some(activation), ..) => (Some(activation == Activation::None), SAID.to_owned()),
-        (_, Some(maker @ ("SOFTMAX" | "LOGISTIC")), _) => (Some(true), format!("they come from {maker}")),
+    let (activation, because) = match (e.said.activation, maker.as_deref(), bounds) {
+        (Some(activation), ..) => (Some(activation), SAID.to_owned()),
+        (_, Some(maker @ ("SOFTMAX" | "LOGISTIC")), _) => {
+            (Some(Activation::None), format!("they come from {maker}"))
+        }
         (_, _, Some((low, high))) => (None, format!("what they can hold, {low:.2} to {high:.2}")),
         _ => (None, "their values, answer by answer".to_owned()),
     };
-    let reader = Classify::new(spec, probabilities)?;
-    let known = reader.probabilities();
-    f.note(
-        "scores",
-        known.map_or("as they are", |p| if p { "probabilities" } else { "logits, through a softmax" }),
-        because,
-    );
+    let reader = Classify::new(spec, activation)?;
+    let scores = match reader.activation() {
+        None => "as they are",
+        Some(Activation::None) => "probabilities",
+        Some(Activation::Sigmoid) => "logits, through a sigmoid each",
+        Some(Activation::Softmax) => "logits, through a softmax",
+    };
+    f.note("scores", scores, because);
     Ok(reader)
 }
 

@@ -123,21 +123,91 @@ fn the_unit_of_yolos_boxes_is_where_a_trials_boxes_lie() {
 
 #[test]
 fn rows_with_one_box_a_cell_need_labels_to_tell_classes_from_objectness() {
+    let mut paper = Paper::new(64, &[&[1, 84, 7]]);
+    paper.values = vec![rows(64, 64.0, 3)];
+    assert!(paper.refusal().contains("objectness"), "{}", paper.refusal());
+    paper.labels = 3;
+    assert_eq!(paper.identify().expect("known").decoder.classes(), Some(3));
+    paper.labels = 2;
+    let identity = paper.identify().expect("known");
+    assert_eq!((identity.decoder.classes(), identity.decoder.kind()), (Some(2), DecoderKind::Yolox));
+    assert_eq!(identity.channels, Channels::Bgr, "YOLOX's, though its boxes are decoded");
+}
+
+#[test]
+fn labels_do_not_overrule_the_layout() {
+    let mut paper = Paper::new(64, &[&[1, 6, 84]]);
+    paper.values = vec![columns(&rows(64, 64.0, 2), 6)];
+    paper.labels = 1;
+    assert_eq!(paper.identify().expect("known").decoder.classes(), Some(2));
+}
+
+#[test]
+fn rows_of_six_that_fit_a_grid_too_are_asked_about() {
     let mut paper = Paper::new(64, &[&[1, 84, 6]]);
     paper.values = vec![rows(64, 64.0, 2)];
-    assert!(paper.refusal().contains("objectness"), "{}", paper.refusal());
-    paper.labels = 2;
-    assert_eq!(paper.identify().expect("known").decoder.classes(), Some(2));
-    paper.labels = 1;
-    assert_eq!(paper.identify().expect("known").decoder.classes(), Some(1));
+    assert!(paper.refusal().contains("\"rows\""), "{}", paper.refusal());
+    paper.said = Manifest::parse("decoder = \"rows\"\ncoordinates = \"normalized\"\n").expect("a manifest");
+    assert_eq!(paper.kind(), DecoderKind::Rows);
 }
 
 #[test]
 fn boxes_that_are_not_at_their_cells_are_relative_to_them() {
-    let mut paper = Paper::new(64, &[&[1, 84, 6]]);
-    paper.labels = 1;
-    paper.values = vec![[0.5, 0.5, 0.1, 0.1, 0.0, 0.0].repeat(84)];
+    let mut paper = Paper::new(64, &[&[1, 84, 7]]);
+    paper.labels = 2;
+    paper.values = vec![[0.5, 0.5, 0.1, 0.1, 0.0, 0.0, 0.0].repeat(84)];
     assert_eq!(paper.kind(), DecoderKind::Yolox);
+}
+
+#[test]
+fn corners_and_keypoints_are_no_yolo_boxes() {
+    let mut paper = Paper::new(64, &[&[1, 6, 84]]);
+    let mut corners = rows(64, 64.0, 2);
+    for b in corners.as_chunks_mut::<6>().0 {
+        (b[2], b[3]) = (b[0] + 0.05, b[1] + 0.05);
+    }
+    paper.values = vec![columns(&corners, 6)];
+    assert!(paper.refusal().contains("two corners"), "{}", paper.refusal());
+    let mut points = rows(64, 64.0, 2);
+    for b in points.as_chunks_mut::<6>().0 {
+        (b[4], b[5]) = (b[0], b[1]);
+    }
+    paper.values = vec![columns(&points, 6)];
+    assert!(paper.refusal().contains("poses"), "{}", paper.refusal());
+}
+
+#[test]
+fn four_outputs_without_the_operator_do_not_show_the_order_of_edges() {
+    let mut paper = Paper::new(64, &[&[1, 10, 4], &[1, 10], &[1, 10], &[1]]);
+    assert!(paper.refusal().contains("decoder = \"ssd\""), "{}", paper.refusal());
+    paper.said = Manifest::parse("decoder = \"ssd\"\n").expect("a manifest");
+    assert_eq!(paper.kind(), DecoderKind::Ssd);
+}
+
+#[test]
+fn keys_that_a_decoder_does_not_read_are_told() {
+    for (said, key) in [
+        ("objectness = true", "objectness"),
+        ("anchors = \"ssd\"", "anchors"),
+        ("columns = [\"skip\"]", "columns"),
+        ("background = \"first\"", "background"),
+        ("[nms]\niou = 0.5", "nms"),
+    ] {
+        let mut paper = Paper::new(96, &[&[1, 10]]);
+        paper.makers = vec![("o0", "SOFTMAX")];
+        paper.said = Manifest::parse(said).expect("a manifest");
+        assert!(paper.refusal().starts_with(key), "{}", paper.refusal());
+    }
+}
+
+#[test]
+fn boxes_for_each_cell_of_yolos_grids_are_no_queries() {
+    let paper = Paper::new(192, &[&[1, 756, 4], &[1, 756, 80]]);
+    assert!(paper.refusal().contains("YOLO's grids"), "{}", paper.refusal());
+    let mut pixels = Paper::new(320, &[&[1, 100, 92], &[1, 100, 4]]);
+    pixels.labels = 91;
+    pixels.values = vec![vec![0.0; 9200], vec![150.0; 400]];
+    assert!(pixels.refusal().contains("150.0"), "{}", pixels.refusal());
 }
 
 #[test]

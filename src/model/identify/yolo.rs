@@ -30,6 +30,8 @@ impl Layout {
     /// Of an output `[a, b]`, where one of both is the number of boxes that grids give for the input.
     pub(super) fn of(input: Size, a: usize, b: usize) -> Option<Self> {
         let grids = STRIDES.iter().flat_map(|strides| [1, 3].map(|per_cell| (*strides, per_cell)));
+        // Two grids with one box a cell are no model's, and their numbers are others' too.
+        let grids = grids.filter(|(strides, per_cell)| strides.len() > 2 || *per_cell == 3);
         grids.into_iter().find_map(|(strides, per_cell)| {
             let count = per_cell * cells(input, strides).count();
             let rows = a == count && b > 4;
@@ -37,6 +39,11 @@ impl Layout {
             let width = if rows { b } else { a };
             found.then_some(Self { count, width, rows, per_cell, strides })
         })
+    }
+
+    /// Whether it could be rows of a box, a score and a class each as well.
+    pub(super) const fn may_be_rows(&self) -> bool {
+        self.rows && self.per_cell == 1 && self.width == 6
     }
 
     pub(super) fn in_words(&self) -> String {
@@ -53,6 +60,11 @@ impl Layout {
         let at = if self.rows { i * self.width + k } else { k * self.count + i };
         values.get(at).copied().unwrap_or(f32::NAN)
     }
+}
+
+/// Whether grids of YOLO have so many boxes.
+pub(super) fn is_grid(input: Size, boxes: usize) -> bool {
+    Layout::of(input, boxes, 5).is_some()
 }
 
 /// The size of the unit of boxes, in fractions of the input.
@@ -81,8 +93,8 @@ pub(super) fn yolo(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) ->
     }
     let values = trial.values(0)?;
     let relative = match (e.said.decoder, e.said.coordinates) {
-        (Some(DecoderKind::Yolox), _) => Some(None),
         (_, Some(coordinates)) => Some(Some(coordinates)),
+        (Some(DecoderKind::Yolox), _) => Some(None),
         _ => None,
     };
     let (coordinates, because) = match relative {
@@ -92,6 +104,9 @@ pub(super) fn yolo(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) ->
     let what = coordinates.map_or("relative to cells".to_owned(), |c| super::word(&c));
     f.note("coordinates", what, because);
     scores_are_scores(e, &layout, first, &values)?;
+    if coordinates.is_some() {
+        sizes_are_sizes(e, &layout, &values)?;
+    }
     let cells = match coordinates {
         None => cells(size, layout.strides).collect(),
         Some(_) => Vec::new(),
@@ -104,24 +119,33 @@ pub(super) fn yolo(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) ->
         classes: layout.width - first,
         unit: unit(size, coordinates.unwrap_or(Coordinates::Pixels)),
         cells,
+        // One row a cell with a score for being an object is how YOLOX lays its boxes out.
+        yolox: layout.rows && layout.per_cell == 1 && objectness,
     })
 }
 
-/// Whether each box has a score for being an object at all.
+/// Whether each box has a score for being an object at all. The layout tells; labels only where it does
+/// not, so that a label file with a line too few does not turn boxes into others.
 fn objectness(e: &Evidence<'_>, layout: &Layout) -> Result<(bool, String), String> {
     const COCO: usize = 80;
-    let named = e.labels.map_or(0, |labels| labels.names().iter().filter(|name| !name.is_empty()).count());
     let classes = layout.width - 4;
-    if named > 0 && (classes == named || classes == named + 1) {
-        return Ok((classes == named + 1, format!("{} numbers a box for {named} labels", layout.width)));
-    }
     match (layout.per_cell, layout.rows) {
-        (3, _) => Ok((true, "models with three boxes a cell (YOLOv5) have it".to_owned())),
+        (3, _) => return Ok((true, "models with three boxes a cell (YOLOv5) have it".to_owned())),
         (_, false) => {
-            Ok((false, "models with one box a cell in columns (YOLOv8, YOLO11) have none".to_owned()))
+            return Ok((
+                false,
+                "models with one box a cell in columns (YOLOv8, YOLO11) have none".to_owned(),
+            ));
         }
+        _ => {}
+    }
+    let named = |wanted: usize| e.labels.is_some_and(|labels| labels.counts().any(|n| n == wanted));
+    let because = format!("{} numbers a box for ", layout.width);
+    match (named(classes), named(classes - 1)) {
+        (true, false) => Ok((false, because + &format!("{classes} labels"))),
+        (false, true) => Ok((true, because + &format!("{} labels", classes - 1))),
         _ if classes == COCO || classes == COCO + 1 => {
-            Ok((classes == COCO + 1, format!("{} numbers a box for COCO's {COCO} classes", layout.width)))
+            Ok((classes == COCO + 1, because + &format!("COCO's {COCO} classes")))
         }
         _ => {
             let why = format!(
@@ -129,7 +153,7 @@ fn objectness(e: &Evidence<'_>, layout: &Layout) -> Result<(bool, String), Strin
                 layout.width,
                 classes - 1
             );
-            Err(e.unclear(&why, "labels, or objectness = true or false"))
+            Err(e.unclear(&why, "labels, or objectness = true or false,"))
         }
     }
 }
@@ -188,15 +212,40 @@ fn distance(size: Size, layout: &Layout, values: &[f32], [ux, uy]: [f32; 2]) -> 
     f32::min(by_cell, by_box) / layout.count as f32
 }
 
-/// Class scores outside 0..1 are something else: keypoints, angles, logits.
+/// Class scores outside 0..1, or sure of much on a grey picture, are something else: keypoints, angles,
+/// logits.
 fn scores_are_scores(e: &Evidence<'_>, layout: &Layout, first: usize, values: &[f32]) -> Result<(), String> {
-    let all = (0..layout.count).flat_map(|i| (first..layout.width).map(move |k| layout.number(values, i, k)));
-    let (low, high) = all.fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(v), high.max(v)));
-    if low >= -0.1 && high <= 1.1 {
+    let number = |i: usize, k: usize| layout.number(values, i, k);
+    let all = || (0..layout.count).flat_map(|i| (first..layout.width).map(move |k| (i, k)));
+    let (low, high) =
+        all().map(|(i, k)| number(i, k)).fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(v), h.max(v)));
+    // A model of one class may leave all to the score for being an object.
+    let object = |i: usize| if first == 5 { number(i, 4) } else { 1.0 };
+    let mean = all().map(|(i, k)| number(i, k) * object(i)).sum::<f32>() / all().count() as f32;
+    if low >= -0.1 && high <= 1.1 && mean < 0.1 {
         return Ok(());
     }
     let why = format!(
-        "tried on a grey picture, what should be scores runs from {low:.1} to {high:.1}: a model for poses or outlines, or without its last sigmoid"
+        "tried on a grey picture, what should be scores runs from {low:.1} to {high:.1}, {mean:.2} in the middle: a model for poses or outlines, or without its last sigmoid"
     );
     Err(e.unclear(&why, "another decoder, if there is one for it,"))
+}
+
+/// Widths and heights that grow to the right and down are the other corner instead.
+fn sizes_are_sizes(e: &Evidence<'_>, layout: &Layout, values: &[f32]) -> Result<(), String> {
+    let mean = |k: usize, wanted: &dyn Fn(f32) -> bool, by: usize| {
+        let most = (0..layout.count).map(|i| layout.number(values, i, by)).fold(f32::MIN, f32::max);
+        let inside = (0..layout.count).filter(|&i| wanted(layout.number(values, i, by) / most));
+        let (n, sum) = inside.fold((0, 0.0), |(n, sum), i| (n + 1, sum + layout.number(values, i, k) / most));
+        sum / f32::max(n as f32, 1.0)
+    };
+    let grows = |k: usize, by: usize| mean(k, &|at| at > 0.75, by) - mean(k, &|at| at < 0.25, by);
+    let corners = grows(2, 0) > 0.5 && grows(3, 1) > 0.5;
+    if !corners {
+        return Ok(());
+    }
+    Err(e.unclear(
+        "tried on a grey picture, its boxes are two corners each, which YOLO's are not",
+        "another decoder, if there is one for it,",
+    ))
 }
