@@ -2,10 +2,11 @@
 
 use super::camera::{Camera, Context};
 use super::engine::{self, Engine, Lane};
-use super::fit::{fit, misfits, second_misfit};
-use crate::config::{self, Config};
+use super::fit::fit;
+use super::plan::{Plan, Running, Second, files};
+use crate::config;
 use crate::infer::Runtime;
-use crate::model::{Model, ModelError, ModelFiles, ModelInfo, Stamp};
+use crate::model::{Model, ModelInfo, Stamp};
 use crate::pipeline::Cascade;
 use crate::publish::{Publication, Watch};
 use crate::slot::{Outlet, Slots};
@@ -28,117 +29,6 @@ pub struct Fleet {
     stamps: BTreeMap<String, Stamp>,
     /// Second models by camera.
     seconds: BTreeMap<String, Second>,
-}
-
-/// A camera's second model, and all that it depends on.
-#[derive(Clone, Debug, PartialEq)]
-struct Second {
-    camera: config::Camera,
-    models: [config::Model; 2],
-    stamps: [Stamp; 2],
-}
-
-/// The models that run, as far as a plan needs to know them.
-#[derive(Debug)]
-pub struct Running {
-    models: BTreeMap<String, (config::Model, Option<Stamp>, ModelInfo)>,
-    seconds: BTreeMap<String, Second>,
-}
-
-/// A config that was tried as far as can be without touching what runs.
-#[derive(Debug)]
-pub struct Plan {
-    cameras: Vec<config::Camera>,
-    models: Vec<config::Model>,
-    /// Models that must be loaded anew, loaded.
-    loaded: BTreeMap<String, Model>,
-    /// The state of every model's files.
-    stamps: BTreeMap<String, Stamp>,
-    /// Second models by camera.
-    seconds: BTreeMap<String, Second>,
-    /// Those of them that are new, loaded.
-    loaded_seconds: BTreeMap<String, Model>,
-}
-
-/// What a config says of a model, for loading it.
-#[must_use]
-pub fn files(model: &config::Model) -> ModelFiles {
-    ModelFiles {
-        path: model.path.clone(),
-        labels: model.labels.clone(),
-        manifest: model.manifest.clone(),
-        threads: model.threads,
-    }
-}
-
-impl Running {
-    /// Loads what is new in `config`, or was replaced on disk, by `load`, and checks that cameras and models
-    /// go together; all problems at once. That takes as long as `load` does.
-    pub fn plan(
-        &self,
-        config: &Config,
-        load: &dyn Fn(&ModelFiles) -> Result<Model, ModelError>,
-    ) -> Result<Plan, Vec<String>> {
-        let used = |model: &&config::Model| config.cameras.iter().any(|c| c.model == model.name);
-        let models: Vec<config::Model> = config.models.iter().filter(used).cloned().collect();
-        let (mut loaded, mut stamps, mut problems) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        for model in &models {
-            let files = files(model);
-            let stamp = Stamp::of_model(&files);
-            let same = self.models.get(&model.name).is_some_and(|(config, loaded, _)| {
-                config == model && loaded.as_ref().is_some_and(|loaded| *loaded == stamp)
-            });
-            stamps.insert(model.name.clone(), stamp);
-            if same {
-                continue;
-            }
-            match load(&files) {
-                Ok(ready) => {
-                    loaded.insert(model.name.clone(), ready);
-                }
-                Err(e) => problems.push(config.places.of_model(&model.name, &e.to_string())),
-            }
-        }
-        let info = |name: &str| -> Option<&ModelInfo> {
-            loaded
-                .get(name)
-                .map(|model| &model.info)
-                .or_else(|| self.models.get(name).map(|(_, _, info)| info))
-        };
-        for camera in &config.cameras {
-            if let Some(info) = info(&camera.model) {
-                problems.extend(misfits(config, camera, info));
-            }
-        }
-        let (mut seconds, mut loaded_seconds) = (BTreeMap::new(), BTreeMap::new());
-        for camera in &config.cameras {
-            let (Some(second), Some(info)) = (second(config, camera), info(&camera.model)) else { continue };
-            if self.seconds.get(&camera.name) != Some(&second) {
-                match load(&files(&second.models[1])) {
-                    Ok(model) => {
-                        problems.extend(second_misfit(config, camera, info, &model.info));
-                        loaded_seconds.insert(camera.name.clone(), model);
-                    }
-                    Err(e) => problems.push(config.places.of_model(&second.models[1].name, &e.to_string())),
-                }
-            }
-            seconds.insert(camera.name.clone(), second);
-        }
-        if problems.is_empty() {
-            let cameras = config.cameras.clone();
-            Ok(Plan { cameras, models, loaded, stamps, seconds, loaded_seconds })
-        } else {
-            Err(problems)
-        }
-    }
-}
-
-/// The second model of a camera, if it has one.
-fn second(config: &Config, camera: &config::Camera) -> Option<Second> {
-    let named = |name: &String| config.models.iter().find(|model| model.name == *name).cloned();
-    let models = [named(&camera.model)?, named(&camera.classify.as_ref()?.model)?];
-    let stamps = [&models[0], &models[1]].map(|model| Stamp::of_model(&files(model)));
-    Some(Second { camera: camera.clone(), models, stamps })
 }
 
 impl Fleet {
@@ -376,15 +266,7 @@ mod tests {
         };
         let mut fleet = Fleet::default();
         fleet.cameras.insert(camera.name.clone(), Camera::hung(camera));
-        let (cameras, models) = (Vec::new(), Vec::new());
-        let plan = Plan {
-            cameras,
-            models,
-            loaded: BTreeMap::new(),
-            stamps: BTreeMap::new(),
-            seconds: BTreeMap::new(),
-            loaded_seconds: BTreeMap::new(),
-        };
+        let plan = Plan::default();
         let mut changes = Vec::new();
         fleet.stop_cameras(&plan, &mut changes).await;
         assert!(fleet.cameras.is_empty());

@@ -1,8 +1,8 @@
-//! Outputs that come in pairs of boxes and scores: raw heads relative to anchors, and DETR's queries.
+//! Outputs that come in pairs of boxes and scores, and what is relative to anchors among them.
 
 use super::kind::unknown;
-use super::{Evidence, Findings, SAID, Trial, word};
-use crate::decode::{Coding, Detr, Head, Heads, Scheme, Scores, range};
+use super::{Evidence, Findings, SAID, Trial};
+use crate::decode::{Coding, Head, Heads, Scheme, Scores, range};
 use crate::infer::TensorSpec;
 use crate::model::manifest::{Activation, Anchors, Background, DecoderKind};
 
@@ -15,13 +15,13 @@ const LANDMARKS: usize = 10;
 
 /// An output of boxes with the one of their scores, by index.
 #[derive(Clone, Copy, Debug)]
-struct Pair {
-    boxes: usize,
-    scores: usize,
+pub(super) struct Pair {
+    pub boxes: usize,
+    pub scores: usize,
     /// Boxes in it.
     rows: usize,
     /// Elements of a box and of its scores.
-    widths: [usize; 2],
+    pub widths: [usize; 2],
 }
 
 /// Which of the two it is.
@@ -61,7 +61,7 @@ fn schemes(e: &Evidence<'_>, rows: usize) -> impl Iterator<Item = Scheme> {
 }
 
 /// Finds the pairs, the one with the most boxes first.
-fn pairs(e: &Evidence<'_>) -> Result<Vec<Pair>, String> {
+pub(super) fn pairs(e: &Evidence<'_>) -> Result<Vec<Pair>, String> {
     let mut left: Vec<usize> = (0..e.outputs.len()).collect();
     let mut pairs = Vec::new();
     while let Some(&first) = left.first() {
@@ -245,44 +245,4 @@ fn activation(
         if done { Activation::None } else { usual },
         format!("tried on a grey picture, scores run from {low:.2} to {high:.2}"),
     ))
-}
-
-/// The two outputs of a DETR.
-pub(super) fn detr(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) -> Result<Detr, String> {
-    let pairs = pairs(e)?;
-    let [Pair { boxes, scores, widths: [4, width], .. }] = *pairs.as_slice() else { return Err(unknown(e)) };
-    let spec = &e.outputs[scores];
-    let named = e.labels.map_or(0, |labels| labels.names().len());
-    let activation = f.said_or("activation", e.said.activation, || match e.maker(spec) {
-        Some(maker @ ("LOGISTIC" | "SOFTMAX")) => {
-            Ok((Activation::None, format!("the scores come from {maker}")))
-        }
-        _ if named > 0 && width == named + 1 => {
-            Ok((Activation::Softmax, format!("{width} scores for {named} labels: one is for no object")))
-        }
-        _ if named > 0 && width == named => {
-            Ok((Activation::Sigmoid, format!("{width} scores for {named} labels")))
-        }
-        _ => Err(e.unclear(
-            &format!("{width} scores a query and {named} labels do not show whether one is for no object"),
-            "labels, or activation = \"softmax\" or \"sigmoid\"",
-        )),
-    })?;
-    let background = f.said_or("background", e.said.background, || {
-        let last = activation == Activation::Softmax || (named > 0 && width == named + 1);
-        Ok((
-            if last { Background::Last } else { Background::None },
-            format!("with {} as activation", word(&activation)),
-        ))
-    })?;
-    let (low, high) =
-        trial.values(boxes)?.iter().fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
-    if low < -0.1 || high > 1.2 {
-        let why = format!(
-            "tried on a grey picture, its boxes run from {low:.1} to {high:.1}, not in fractions as a DETR's"
-        );
-        return Err(e.unclear(&why, "another decoder, if there is one for it,"));
-    }
-    let scores = Scores { spec: spec.clone(), output: scores, width, background, activation };
-    Ok(Detr { scores, boxes: (e.outputs[boxes].clone(), boxes) })
 }

@@ -1,6 +1,6 @@
 //! Which decoder: told by operators, and by the number and shapes of outputs.
 
-use super::{Evidence, Findings, SAID, Trial, boxes, grid, word, yolo};
+use super::{Evidence, Findings, SAID, Trial, boxes, detr, grid, word, yolo};
 use crate::decode::{Classify, Reader, Rows, Ssd, USUAL};
 use crate::infer::TensorSpec;
 use crate::model::manifest::{Activation, Background, Column, Coordinates, DecoderKind, Manifest};
@@ -51,7 +51,7 @@ pub(super) fn reader(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) 
             Ssd::new(e.outputs, first, e.graph.classes).map(Reader::Ssd)
         }
         DecoderKind::Anchors => boxes::heads(e, trial, f).map(Reader::Anchors),
-        DecoderKind::Detr => boxes::detr(e, trial, f).map(Reader::Detr),
+        DecoderKind::Detr => detr::detr(e, trial, f).map(Reader::Detr),
         DecoderKind::Yolo | DecoderKind::Yolox => yolo::yolo(e, trial, f).map(Reader::Yolo),
         DecoderKind::Yolov2 => grid::yolov2(e, f).map(Reader::Yolov2),
         DecoderKind::Fomo => grid::fomo(e).map(Reader::Fomo),

@@ -2,6 +2,7 @@
 //! are read. Whatever a model doesn't show is asked for: it is never guessed where boxes could be wrong.
 
 mod boxes;
+mod detr;
 mod grid;
 mod input;
 mod kind;
