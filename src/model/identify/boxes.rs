@@ -102,6 +102,7 @@ fn pair(e: &Evidence<'_>, group: &[usize]) -> Option<Pair> {
         let good = per_cell > 0
             && (box_width == 4 || WITH_LANDMARKS.contains(&box_width))
             && width(boxes) % per_cell == 0
+            && width(scores) >= per_cell
             && width(scores) % per_cell == 0;
         good.then(|| Pair {
             boxes,
