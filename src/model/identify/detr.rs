@@ -34,6 +34,9 @@ pub(super) fn detr(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) ->
             format!("with {} as activation", word(&activation)),
         ))
     })?;
+    if width == 1 && background != Background::None {
+        return Err(e.unclear("its one score a query can't be the background's", "background = \"none\""));
+    }
     let (low, high) =
         trial.values(boxes)?.iter().fold((f32::MAX, f32::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
     if low < -0.1 || high > 1.2 {

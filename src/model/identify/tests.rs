@@ -333,3 +333,14 @@ fn a_quantised_input_shows_its_range() {
     let level_itself = Normalization::uniform(128.0, 128.0);
     assert_eq!(infer(DecoderKind::Ssd, ElementType::U8, (1.0 / 128.0, 128)), level_itself);
 }
+
+#[test]
+fn outputs_without_a_dimension_are_no_boxes() {
+    for shapes in [[&[1, 4][..], &[]], [&[4], &[]], [&[], &[1, 10, 4]]] {
+        assert!(Paper::new(64, &shapes).identify().is_err(), "{shapes:?}");
+    }
+    let mut one = Paper::new(64, &[&[1, 10, 1], &[1, 10, 4]]);
+    one.said = Manifest::parse("decoder = \"detr\"\nactivation = \"sigmoid\"\nbackground = \"last\"\n")
+        .expect("a manifest");
+    assert!(one.refusal().contains("background"), "{}", one.refusal());
+}
