@@ -173,7 +173,7 @@ impl Decoder {
         answer.detections.clear();
         answer.classes.clear();
         let found = &mut answer.detections;
-        match &self.reader {
+        match &mut self.reader {
             Reader::Classify(c) => return c.decode(engine, &mut answer.classes),
             Reader::Ssd(ssd) => ssd.decode(engine, threshold, found),
             Reader::Anchors(heads) => heads.decode(engine, threshold, found),

@@ -61,14 +61,23 @@ impl Ssd {
     }
 
     /// Boxes in fractions of the input.
-    pub(super) fn decode(&self, engine: &dyn Engine, threshold: f32, found: &mut Vec<Detection>) {
-        let value = |output: usize, i: usize| real(&self.specs[output], engine.output(output), i);
-        let n = self.specs[self.boxes].shape[1].min(value(self.count, 0).max(0.0) as usize);
+    pub(super) fn decode(&mut self, engine: &dyn Engine, threshold: f32, found: &mut Vec<Detection>) {
+        let specs = &self.specs;
+        let value = |output: usize, i: usize| real(&specs[output], engine.output(output), i);
+        let n = specs[self.boxes].shape[1].min(value(self.count, 0).max(0.0) as usize);
         let (classes, scores) = match self.pair {
             Pair::Named { classes, scores } => (classes, scores),
             Pair::Either(a, b) => {
-                let values = |output: usize| reals(&self.specs[output], engine.output(output)).take(n);
-                if are_scores(values(a), values(b)) { (b, a) } else { (a, b) }
+                let values = |output: usize| reals(&specs[output], engine.output(output)).take(n);
+                match are_scores(values(a), values(b)) {
+                    Some(scores) => {
+                        let (classes, scores) = if scores { (b, a) } else { (a, b) };
+                        // A clear answer holds for those that show nothing, too.
+                        self.pair = Pair::Named { classes, scores };
+                        (classes, scores)
+                    }
+                    None => (a, b),
+                }
             }
         };
         for i in 0..n {
@@ -99,15 +108,18 @@ impl Pair {
     }
 }
 
-/// Whether `a` rather than `b` are scores: scores are fractions up to 1, classes are whole numbers.
-fn are_scores(a: impl Iterator<Item = f32>, b: impl Iterator<Item = f32>) -> bool {
+/// Whether `a` rather than `b` are scores: scores are fractions up to 1, classes are whole numbers. `None`
+/// where both could be either.
+fn are_scores(a: impl Iterator<Item = f32>, b: impl Iterator<Item = f32>) -> Option<bool> {
     let looks = |values: &mut dyn Iterator<Item = f32>| {
         values.fold((false, 0.0_f32), |(fraction, highest), v| (fraction || v.fract() != 0.0, highest.max(v)))
     };
     let (mut a, mut b) = (a, b);
     match (looks(&mut a), looks(&mut b)) {
-        ((true, _), (false, _)) => true,
-        ((false, _), (true, _)) => false,
-        ((_, highest_a), (_, highest_b)) => highest_a <= 1.0 && highest_b > 1.0,
+        ((true, highest), (false, _)) if highest <= 1.0 => Some(true),
+        ((false, _), (true, highest)) if highest <= 1.0 => Some(false),
+        ((_, a), (_, b)) if a <= 1.0 && b > 1.0 => Some(true),
+        ((_, a), (_, b)) if b <= 1.0 && a > 1.0 => Some(false),
+        _ => None,
     }
 }

@@ -74,6 +74,23 @@ fn either_order_of_ssd_outputs_gives_the_same_detections() {
 }
 
 #[test]
+fn which_output_holds_scores_is_kept_once_it_was_clear() {
+    let f = |name, shape: &[usize]| spec(name, ElementType::F32, shape);
+    let outputs = [f("a", &[1, 1]), f("b", &[1, 1, 4]), f("c", &[1]), f("d", &[1, 1])];
+    let mut decoder = Decoder::new(Reader::Ssd(Ssd::new(&outputs, 0, None).expect("an SSD's")), None);
+    let placement = Placement::new(Size::new(100, 100), NormBox::FULL, Size::new(10, 10), Fit::Stretch);
+    let (mut answer, one) = (Answer::default(), floats(&[1.0]));
+    let mut seen = |score: f32, class: f32| {
+        let values = vec![floats(&[score]), floats(&[0.1, 0.1, 0.9, 0.9]), one.clone(), floats(&[class])];
+        decoder.decode(&Scripted(values), &placement, 0.5, &mut answer);
+        answer.detections.iter().map(|d| (d.class, d.score.to_bits())).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(0.75, 3.0), [(3, 0.75_f32.to_bits())]);
+    // A score of exactly 1 for class 0 shows nothing by itself.
+    assert_eq!(seen(1.0, 0.0), [(0, 1.0_f32.to_bits())]);
+}
+
+#[test]
 fn the_count_and_numbers_that_are_none_are_heeded() {
     let f = |name, shape: &[usize]| spec(name, ElementType::F32, shape);
     let outputs = [f("boxes", &[1, 2, 4]), f("class", &[1, 2]), f("score", &[1, 2]), f("count", &[1])];
