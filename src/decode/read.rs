@@ -102,7 +102,7 @@ impl<'a> Numbers<'a> {
     }
 
     /// Calls `found` with the column of each of `columns` columns in which an element of the rows from
-    /// `first` on, `rows` of them, is not below `floor`. `bytes` and `floats` are memory to work in.
+    /// `first` on, `rows` of them, is not below `floor`. `memory` is what it works in.
     pub fn columns(
         &self,
         (first, rows, columns): (usize, usize, usize),

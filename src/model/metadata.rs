@@ -26,13 +26,10 @@ pub struct Metadata {
     pub task: Option<String>,
     /// Mean and deviation of the input, one or three of each.
     pub normalization: Option<[[f32; 3]; 2]>,
-    /// What the author calls it.
-    pub name: Option<String>,
 }
 
 /// Field numbers of the schema's tables, and values of its enums.
 mod field {
-    pub const MODEL_NAME: usize = 0;
     pub const MODEL_SUBGRAPHS: usize = 2;
     pub const GRAPH_INPUTS: usize = 2;
     pub const GRAPH_OUTPUTS: usize = 3;
@@ -132,8 +129,6 @@ fn small(path: &Path) -> Option<String> {
 fn read(bytes: &[u8]) -> Read<(Metadata, Option<String>)> {
     let mut found = Metadata::default();
     let model = Table::root(bytes)?;
-    let name = model.string(field::MODEL_NAME)?;
-    found.name = (!name.is_empty()).then_some(name);
     let mut label_file = None;
     let Some(graph) = model.vector(field::MODEL_SUBGRAPHS, 4)?.tables().next() else {
         return Ok((found, label_file));
