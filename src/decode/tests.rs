@@ -1,27 +1,9 @@
 use super::*;
 use crate::frame::Size;
 use crate::geometry::Fit;
-use crate::infer::{ElementType, InferError, InputMemory, Quantization, TensorSpec};
+use crate::infer::scripted::{Scripted, floats};
+use crate::infer::{ElementType, Quantization, TensorSpec};
 use crate::model::{Activation, Background, Column};
-
-/// An engine whose outputs are written down.
-struct Scripted(Vec<Vec<u8>>);
-
-impl Engine for Scripted {
-    fn new_input(&mut self) -> Result<Box<dyn InputMemory>, InferError> {
-        Err(InferError::Run("a scripted engine has no input".to_owned()))
-    }
-    fn invoke(&mut self, _: &mut dyn InputMemory) -> Result<(), InferError> {
-        Ok(())
-    }
-    fn output(&self, index: usize) -> &[u8] {
-        &self.0[index]
-    }
-}
-
-fn floats(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|v| v.to_ne_bytes()).collect()
-}
 
 fn spec(name: &str, element: ElementType, shape: &[usize]) -> TensorSpec {
     TensorSpec { name: name.to_owned(), element, shape: shape.to_vec(), quantization: None }

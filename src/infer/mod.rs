@@ -6,6 +6,8 @@ mod handle;
 mod library;
 pub mod litert;
 mod quiet;
+#[cfg(test)]
+pub mod scripted;
 mod signature;
 
 pub use library::{Runtime, VERSION, find, version_of};

@@ -1,37 +1,8 @@
 use super::*;
 use crate::array::Array;
-use crate::infer::{ElementType, Engine, InferError, InputMemory, Quantization};
+use crate::infer::scripted::{Scripted, floats};
+use crate::infer::{ElementType, Quantization};
 use crate::model::{Anchors, DecoderKind};
-
-/// An engine whose outputs are written down.
-struct Scripted(Vec<Vec<u8>>);
-
-struct Memory(Vec<u8>);
-
-impl InputMemory for Memory {
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.0
-    }
-    fn as_any_mut(&mut self) -> &mut dyn std::any::Any {
-        self
-    }
-}
-
-impl Engine for Scripted {
-    fn new_input(&mut self) -> Result<Box<dyn InputMemory>, InferError> {
-        Ok(Box::new(Memory(vec![0; 4])))
-    }
-    fn invoke(&mut self, _: &mut dyn InputMemory) -> Result<(), InferError> {
-        Ok(())
-    }
-    fn output(&self, index: usize) -> &[u8] {
-        &self.0[index]
-    }
-}
-
-fn floats(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|v| v.to_ne_bytes()).collect()
-}
 
 fn spec(name: &str, shape: &[usize]) -> TensorSpec {
     TensorSpec { name: name.to_owned(), element: ElementType::F32, shape: shape.to_vec(), quantization: None }
