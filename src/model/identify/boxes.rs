@@ -40,7 +40,7 @@ pub(super) fn infer(e: &Evidence<'_>) -> Result<(DecoderKind, String), String> {
             "it gives {rows} boxes and scores, one for each cell of YOLO's grids, in {} outputs",
             e.outputs.len()
         );
-        return Err(e.unclear(&why, "no key reads that; an export with one output, or with its NMS,"));
+        return Err(e.unreadable(&why) + "; an export with one output, or with its NMS, it reads");
     }
     if pairs.len() == 1 && rows <= MOST_QUERIES {
         return Ok((
@@ -207,10 +207,10 @@ pub(super) fn heads(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) -
 
 /// Whether one of `width` scores is the background's.
 fn background(e: &Evidence<'_>, width: usize, scheme: Scheme) -> (Background, String) {
-    let named = e.labels.map_or(0, |labels| labels.names().len());
-    if named > 0 && (width == named || width == named + 1) {
-        let background = if width == named { Background::None } else { Background::First };
-        return (background, format!("{width} scores for {named} labels"));
+    match (e.named(width), e.named(width - 1)) {
+        (true, false) => return (Background::None, format!("{width} scores for {width} labels")),
+        (false, true) => return (Background::First, format!("{width} scores for {} labels", width - 1)),
+        _ => {}
     }
     match scheme {
         Scheme::Ssd | Scheme::Fpn | Scheme::RetinaFace if width > 1 => {

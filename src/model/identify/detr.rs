@@ -43,7 +43,7 @@ pub(super) fn detr(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) ->
         let why = format!(
             "tried on a grey picture, its boxes run from {low:.1} to {high:.1}, not in fractions as a DETR's"
         );
-        return Err(e.unclear(&why, "another decoder, if there is one for it,"));
+        return Err(e.unreadable(&why));
     }
     let scores = Scores { spec: spec.clone(), output: scores, width, background, activation };
     Ok(Detr { scores, boxes: (e.outputs[boxes].clone(), boxes) })

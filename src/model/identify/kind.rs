@@ -122,7 +122,7 @@ fn infer(e: &Evidence<'_>) -> Result<(DecoderKind, String), String> {
 
 /// A key that is said and that this kind of decoder does not read.
 fn unread(said: &Manifest, kind: DecoderKind) -> Option<&'static str> {
-    use DecoderKind::{Anchors, Classify, Detr, Rows, Ssd, Yolo, Yolov2, Yolox};
+    use DecoderKind::{Anchors, Classify, Detr, Fomo, Rows, Ssd, Yolo, Yolov2, Yolox};
     let keys: [(&str, bool, &[DecoderKind]); 7] = [
         ("coordinates", said.coordinates.is_some(), &[Yolo, Yolox, Rows]),
         ("objectness", said.objectness.is_some(), &[Yolo, Yolox]),
@@ -130,7 +130,7 @@ fn unread(said: &Manifest, kind: DecoderKind) -> Option<&'static str> {
         ("background", said.background.is_some(), &[Ssd, Anchors, Detr]),
         ("anchors", said.anchors.is_some(), &[Anchors, Yolov2]),
         ("columns", said.columns.is_some(), &[Rows]),
-        ("nms", said.nms.is_some() && kind == Classify, &[]),
+        ("nms", said.nms.is_some(), &[Ssd, Anchors, Detr, Yolo, Yolox, Yolov2, Fomo, Rows]),
     ];
     let last = said.background == Some(Background::Last) && kind == Ssd;
     keys.into_iter()
@@ -141,11 +141,11 @@ fn unread(said: &Manifest, kind: DecoderKind) -> Option<&'static str> {
 
 /// Nothing known looks like this.
 pub(super) fn unknown(e: &Evidence<'_>) -> String {
-    let keys = match e.outputs {
-        [one] if dimensions(one).len() == 2 => "columns, if its rows are detections, or another decoder",
-        _ => "decoder, if one of them reads such outputs,",
-    };
-    e.unclear("its outputs are of no kind edgecam knows by their shapes", keys)
+    let why = "its outputs are of no kind edgecam knows by their shapes";
+    match e.outputs {
+        [one] if dimensions(one).len() == 2 => e.unclear(why, "columns, if its rows are detections,"),
+        _ => e.unreadable(why),
+    }
 }
 
 fn classify(e: &Evidence<'_>, f: &mut Findings) -> Result<Classify, String> {

@@ -120,6 +120,16 @@ impl Evidence<'_> {
         words.collect::<Vec<_>>().join(", ")
     }
 
+    /// Whether the labels can be the names of so many classes, a background in front not counted.
+    fn named(&self, classes: usize) -> bool {
+        self.labels.is_some_and(|labels| labels.counts().any(|n| n == classes))
+    }
+
+    /// A refusal of what edgecam has no decoder for.
+    fn unreadable(&self, why: &str) -> String {
+        format!("{why} (outputs: {}); edgecam has no decoder for that", self.outputs_in_words())
+    }
+
     /// A refusal that says what was seen and what settles it.
     fn unclear(&self, why: &str, keys: &str) -> String {
         format!(

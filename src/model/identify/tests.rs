@@ -16,6 +16,7 @@ struct Paper {
     values: Vec<Vec<f32>>,
     makers: Vec<(&'static str, &'static str)>,
     labels: usize,
+    first_label: Option<&'static str>,
     said: Manifest,
 }
 
@@ -38,7 +39,11 @@ impl Paper {
             makers: self.makers.iter().map(|(o, op)| ((*o).to_owned(), (*op).to_owned())).collect(),
             ..Graph::default()
         };
-        let labels = Labels::new((0..self.labels).map(|i| (i, format!("label {i}")))).expect("good labels");
+        let label = |i: usize| match self.first_label {
+            Some(first) if i == 0 => first.to_owned(),
+            _ => format!("label {i}"),
+        };
+        let labels = Labels::new((0..self.labels).map(|i| (i, label(i)))).expect("good labels");
         let evidence = Evidence {
             input: &input,
             outputs: &self.outputs,
@@ -188,6 +193,28 @@ fn scores_beyond_one_are_no_scores() {
     *values.last_mut().expect("there are") = 37.0;
     paper.values = vec![values];
     assert!(paper.refusal().contains("poses"), "{}", paper.refusal());
+}
+
+#[test]
+fn a_label_for_the_background_is_not_counted_as_a_class() {
+    let mut paper = Paper::new(300, &[&[1, 1917, 91], &[1, 1917, 4]]);
+    for front in ["background", "label 0"] {
+        paper.first_label = Some(front);
+        paper.labels = if front == "background" { 91 } else { 90 };
+        let identity = paper.identify().expect("known");
+        assert_eq!(
+            (found(&identity, "background").as_str(), identity.decoder.classes()),
+            ("first", Some(90))
+        );
+    }
+    paper.labels = 91;
+    assert_eq!(paper.identify().expect("known").decoder.classes(), Some(91));
+}
+
+#[test]
+fn no_key_is_named_for_what_no_decoder_reads() {
+    let refusal = Paper::new(64, &[&[1, 3], &[1, 5], &[1, 7]]).refusal();
+    assert!(refusal.contains("no decoder") && !refusal.contains("settles"), "{refusal}");
 }
 
 #[test]

@@ -139,9 +139,8 @@ fn objectness(e: &Evidence<'_>, layout: &Layout) -> Result<(bool, String), Strin
         }
         _ => {}
     }
-    let named = |wanted: usize| e.labels.is_some_and(|labels| labels.counts().any(|n| n == wanted));
     let because = format!("{} numbers a box for ", layout.width);
-    match (named(classes), named(classes - 1)) {
+    match (e.named(classes), e.named(classes - 1)) {
         (true, false) => Ok((false, because + &format!("{classes} labels"))),
         (false, true) => Ok((true, because + &format!("{} labels", classes - 1))),
         _ if classes == COCO || classes == COCO + 1 => {
@@ -228,7 +227,7 @@ fn scores_are_scores(e: &Evidence<'_>, layout: &Layout, first: usize, values: &[
     let why = format!(
         "tried on a grey picture, what should be scores runs from {low:.1} to {high:.1}, {mean:.2} in the middle: a model for poses or outlines, or without its last sigmoid"
     );
-    Err(e.unclear(&why, "another decoder, if there is one for it,"))
+    Err(e.unreadable(&why))
 }
 
 /// Widths and heights that grow to the right and down are the other corner instead.
@@ -244,8 +243,5 @@ fn sizes_are_sizes(e: &Evidence<'_>, layout: &Layout, values: &[f32]) -> Result<
     if !corners {
         return Ok(());
     }
-    Err(e.unclear(
-        "tried on a grey picture, its boxes are two corners each, which YOLO's are not",
-        "another decoder, if there is one for it,",
-    ))
+    Err(e.unreadable("tried on a grey picture, its boxes are two corners each, which YOLO's are not"))
 }
