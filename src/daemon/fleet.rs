@@ -6,7 +6,7 @@ use super::fit::fit;
 use super::plan::{Plan, Running, Second, files};
 use crate::config;
 use crate::infer::Runtime;
-use crate::model::{Model, ModelInfo, Stamp};
+use crate::model::{Finding, Model, ModelInfo, Stamp};
 use crate::pipeline::Cascade;
 use crate::publish::{Publication, Watch};
 use crate::slot::{Outlet, Slots};
@@ -81,6 +81,7 @@ impl Fleet {
             let model = match plan.loaded.remove(&config.name) {
                 Some(model) => {
                     changes.push(format!("model {}: loaded", config.name));
+                    introduce(&config.name, &model.info);
                     model
                 }
                 None => match spare.remove(&config.name) {
@@ -116,7 +117,14 @@ impl Fleet {
         let (Some(classify), Some(second)) = (&camera.classify, self.seconds.get(&camera.name)) else {
             return Ok(None);
         };
-        let model = loaded.map_or_else(|| Model::load(runtime, &files(&second.models[1])), Ok)?;
+        let config = &second.models[1];
+        let model = match loaded {
+            Some(model) => {
+                introduce(&config.name, &model.info);
+                model
+            }
+            None => Model::load(runtime, &files(config))?,
+        };
         let cascade = Cascade::new(model, detector, &classify.of, classify.threshold);
         cascade.map(Some).map_err(|why| anyhow::anyhow!("camera {}: classify: {why}", camera.name))
     }
@@ -232,6 +240,15 @@ impl Fleet {
 /// The cameras of a model, in the order of the config: their places in its slots.
 fn lanes<'a>(cameras: &'a [config::Camera], model: &'a str) -> impl Iterator<Item = &'a config::Camera> {
     cameras.iter().filter(move |camera| camera.model == model)
+}
+
+/// Logs what a model was found to be, and what of it is only assumed.
+fn introduce(name: &str, model: &ModelInfo) {
+    let found = |key: &str| model.findings.iter().find(|f| f.key == key).map_or("", |f| f.value.as_str());
+    log::info!(model = name; "loaded: {}, input {}, labels {}", found("decoder"), found("input"), found("labels"));
+    for Finding { key, value, because, .. } in model.findings.iter().filter(|finding| finding.assumed) {
+        log::warn!(model = name; "its {key}, {value}, is {because}");
+    }
 }
 
 /// Waits until `all` says so, which is asked time and again; false when it did not `within` the time.

@@ -112,7 +112,7 @@ impl Model {
             None => Ok(labels),
         };
         let labels = labels.map_err(|why| ModelError(format!("use labels of {name} ({from}): {why}")))?;
-        findings.push(Finding { key: "labels", value: labels.in_words(), because: from });
+        findings.push(Finding { key: "labels", value: labels.in_words(), because: from, assumed: false });
         let labels = Arc::from(labels.names());
         let info =
             ModelInfo { input, outputs, decoder, normalization, channels, fit, labels, findings, graph };

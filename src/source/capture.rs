@@ -113,6 +113,8 @@ pub struct Capture<'a> {
 
 /// What is known of the camera across attempts.
 struct Progress {
+    /// The source's name.
+    source: String,
     frame: Frame,
     seq: u64,
     status: Option<CameraStatus>,
@@ -132,6 +134,7 @@ impl Capture<'_> {
     pub fn run(&self, opener: &mut dyn SourceOpener) -> Outcome {
         let mut delays = self.config.back_off.delays();
         let mut progress = Progress {
+            source: opener.name(),
             frame: Frame::empty(),
             seq: 0,
             status: None,
@@ -265,7 +268,7 @@ impl Capture<'_> {
             self.counters.reconnects.fetch_add(1, Ordering::Relaxed);
         }
         let Frame { size, format, .. } = progress.frame;
-        log::info!(camera = self.config.camera.as_str(); "online: {size} {format}");
+        log::info!(camera = self.config.camera.as_str(), source = progress.source.as_str(); "online: {size} {format}");
         self.set_status(CameraStatus::Online, progress);
     }
 
@@ -275,7 +278,7 @@ impl Capture<'_> {
         if reason == progress.reason {
             log::debug!(camera; "still offline: {reason}");
         } else {
-            log::warn!(camera; "offline: {reason}");
+            log::warn!(camera, source = progress.source.as_str(); "offline: {reason}");
             progress.reason = reason;
         }
         self.set_status(CameraStatus::Offline, progress);

@@ -101,7 +101,7 @@ impl Info {
 fn table(out: &mut dyn Write, report: &Report<'_>) -> std::io::Result<()> {
     writeln!(out, "{} ({:.1} MB, sha256 {})", report.file, report.bytes as f64 / 1e6, report.sha256)?;
     writeln!(out)?;
-    for Finding { key, value, because } in report.findings {
+    for Finding { key, value, because, .. } in report.findings {
         if value.chars().count() > VALUE_WIDTH {
             writeln!(out, "  {key:<13} {value}")?;
             writeln!(out, "  {:<13} {:<VALUE_WIDTH$} {because}", "", "")?;

@@ -1,6 +1,6 @@
 //! How a model wants its input: range, colours, fit.
 
-use super::{Evidence, Findings, SAID};
+use super::{Evidence, Finding, Findings, SAID};
 use crate::decode::{Decoder, Scheme};
 use crate::geometry::Fit;
 use crate::infer::ElementType;
@@ -56,11 +56,14 @@ pub(super) fn channels(e: &Evidence<'_>, decoder: &Decoder, f: &mut Findings) ->
 
 /// How a level 0..255 becomes an input's number.
 pub(super) fn normalization(e: &Evidence<'_>, kind: DecoderKind, f: &mut Findings) -> Normalization {
-    let (mut normalization, mut because) = inferred(e, kind);
+    let inferred = inferred(e, kind);
+    let mut assumed = inferred.is_none();
+    let (mut normalization, mut because) = inferred.unwrap_or((UNIT, ASSUMED.to_owned()));
     normalization.mean = e.said.mean.map_or(normalization.mean, |mean| mean.0);
     normalization.std = e.said.std.map_or(normalization.std, |std| std.0);
     if e.said.mean.is_some() || e.said.std.is_some() {
         SAID.clone_into(&mut because);
+        assumed = false;
     }
     let [mean, std] = [normalization.mean, normalization.std].map(|v| {
         let short = v.map(|v| (v * 1e3).round() / 1e3);
@@ -70,42 +73,41 @@ pub(super) fn normalization(e: &Evidence<'_>, kind: DecoderKind, f: &mut Finding
             format!("{}", short[0])
         }
     });
-    f.note(
-        "input",
-        format!("{} {:?} {:?}, (level - {mean}) / {std}", e.size(), e.input.element, e.input.shape),
-        because,
-    );
+    let value = format!("{} {:?} {:?}, (level - {mean}) / {std}", e.size(), e.input.element, e.input.shape);
+    f.0.push(Finding { key: "input", value, because, assumed });
     normalization
 }
 
-fn inferred(e: &Evidence<'_>, kind: DecoderKind) -> (Normalization, String) {
+/// What the model shows, or models of its kind have; `None` for a classifier that shows nothing.
+fn inferred(e: &Evidence<'_>, kind: DecoderKind) -> Option<(Normalization, String)> {
     if let Some((from, to)) = byte_range(e) {
-        return quantised(e, from, to, kind);
+        return Some(quantised(e, from, to, kind));
     }
     if let Some([mean, std]) = e.metadata.normalization {
-        return (Normalization { mean, std }, "its metadata say so".to_owned());
+        return Some((Normalization { mean, std }, "its metadata say so".to_owned()));
     }
     if let Some((from, to)) = e.graph.range {
-        return (spread(from, to), format!("the graph quantises its input from {from:.2} to {to:.2}"));
+        return Some((spread(from, to), format!("the graph quantises its input from {from:.2} to {to:.2}")));
     }
     if let Some(found) = scaled(&e.graph.scaling) {
-        return found;
+        return Some(found);
     }
     // Teachable Machine's export of a Keras model, which was trained on x / 127.5 - 1.
     if kind == DecoderKind::Classify && e.input.name.contains("sequential_") {
-        return (CENTRED, "its input is named as Teachable Machine's, which take -1..1".to_owned());
+        return Some((CENTRED, "its input is named as Teachable Machine's, which take -1..1".to_owned()));
     }
-    match kind {
-        DecoderKind::Yolox => (LEVELS, "YOLOX takes levels as they are".to_owned()),
-        DecoderKind::Yolo | DecoderKind::Rows | DecoderKind::Yolov2 => (UNIT, "YOLO takes 0..1".to_owned()),
-        DecoderKind::Detr => (IMAGENET, "DETR takes ImageNet's mean and deviation".to_owned()),
-        DecoderKind::Ssd | DecoderKind::Anchors => (CENTRED, "float SSD models take -1..1".to_owned()),
-        _ => (UNIT, ASSUMED.to_owned()),
-    }
+    let (normalization, because) = match kind {
+        DecoderKind::Yolox => (LEVELS, "YOLOX takes levels as they are"),
+        DecoderKind::Yolo | DecoderKind::Rows | DecoderKind::Yolov2 => (UNIT, "YOLO takes 0..1"),
+        DecoderKind::Detr => (IMAGENET, "DETR takes ImageNet's mean and deviation"),
+        DecoderKind::Ssd | DecoderKind::Anchors => (CENTRED, "float SSD models take -1..1"),
+        DecoderKind::Classify | DecoderKind::Fomo => return None,
+    };
+    Some((normalization, because.to_owned()))
 }
 
 /// Why the input of a float classifier is 0..1 where nothing shows it.
-pub(super) const ASSUMED: &str = "assumed, since a float input does not show it; mean and std say otherwise";
+const ASSUMED: &str = "assumed, since a float input does not show it; mean and std say otherwise";
 
 /// The numbers that a quantised input can hold.
 fn byte_range(e: &Evidence<'_>) -> Option<(f32, f32)> {

@@ -46,6 +46,8 @@ pub struct Finding {
     pub value: String,
     /// Why.
     pub because: String,
+    /// Whether nothing shows it and it may be wrong.
+    pub assumed: bool,
 }
 
 /// What a model is.
@@ -69,7 +71,7 @@ struct Findings(Vec<Finding>);
 
 impl Findings {
     fn note(&mut self, key: &'static str, value: impl Into<String>, because: impl Into<String>) {
-        self.0.push(Finding { key, value: value.into(), because: because.into() });
+        self.0.push(Finding { key, value: value.into(), because: because.into(), assumed: false });
     }
 
     /// Notes what was said, or else what `infer` finds out.

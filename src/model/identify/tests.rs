@@ -218,6 +218,19 @@ fn no_key_is_named_for_what_no_decoder_reads() {
 }
 
 #[test]
+fn a_range_that_nothing_shows_is_marked_as_assumed() {
+    let mut paper = Paper::new(96, &[&[1, 10]]);
+    paper.makers = vec![("o0", "SOFTMAX")];
+    let assumed = |paper: &Paper| -> Vec<&'static str> {
+        let findings = paper.identify().expect("known").findings;
+        findings.iter().filter(|finding| finding.assumed).map(|finding| finding.key).collect()
+    };
+    assert_eq!(assumed(&paper), ["input"]);
+    paper.said = Manifest::parse("mean = [0, 0, 0]\nstd = [255, 255, 255]").expect("a manifest");
+    assert!(assumed(&paper).is_empty());
+}
+
+#[test]
 fn features_are_not_classes() {
     let mut paper = Paper::new(96, &[&[1, 1280]]);
     paper.makers = vec![("o0", "AVERAGE_POOL_2D")];
