@@ -8,6 +8,7 @@ mod draw;
 mod eval;
 mod model;
 mod run;
+mod scenes;
 mod try_model;
 
 use crate::infer::{Runtime, find, version_of};
@@ -71,6 +72,13 @@ enum Command {
     Eval(eval::Eval),
     /// Measure what a frame costs, beside the bare runtime
     Bench(bench::Bench),
+    /// Write pictures whose objects are known exactly
+    ///
+    /// They are frames of the test pattern, each of another scene, to train and measure the self-test model:
+    /// `OUT/images/NNNNNN.png`, what they show as `OUT/labels/NNNNNN.txt` (YOLO), and the names of the classes
+    /// as `OUT/config.yaml`. A shape of which less than a fifth can be seen counts as not there. The same
+    /// options write the same pictures; another seed gives others.
+    Scenes(scenes::Scenes),
     /// Load a model and run it once
     #[command(hide = true)]
     TryModel(try_model::TryModel),
@@ -122,6 +130,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Model(model)) => model.run(&mut io::stdout().lock()),
         Some(Command::Eval(eval)) => eval.run(&mut io::stdout().lock()),
         Some(Command::Bench(bench)) => bench.run(&mut io::stdout().lock()),
+        Some(Command::Scenes(scenes)) => scenes.run(&mut io::stdout().lock()),
         Some(Command::TryModel(try_model)) => try_model.run(),
         None => Ok(Exit::Usage),
     };

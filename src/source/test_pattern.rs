@@ -1,11 +1,16 @@
 //! A synthetic scene whose truth is known: shapes of different colours move over a gradient. The same
 //! seed, size and frame number give the same picture.
 
+mod visible;
+
+pub use visible::visible_truth;
+
 use super::pace::Pace;
 use super::{FrameSource, SourceError, SourceOpener};
 use crate::frame::{ColorSpace, Frame, PixelFormat, Size, Timestamp};
 use crate::geometry::{NormBox, PixelBox};
 use crate::shutdown::Shutdown;
+use std::ops::Range;
 
 /// Label, colour and form of each shape, drawn in this order: the last covers the others.
 const SHAPES: [(&str, [u8; 3], Form); 5] = [
@@ -16,6 +21,9 @@ const SHAPES: [(&str, [u8; 3], Form); 5] = [
     ("white rectangle", [250, 250, 250], Form::Rectangle),
 ];
 
+/// What the shapes are called, in drawing order.
+pub const LABELS: [&str; SHAPES.len()] = [SHAPES[0].0, SHAPES[1].0, SHAPES[2].0, SHAPES[3].0, SHAPES[4].0];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     Rectangle,
@@ -25,14 +33,15 @@ enum Form {
 /// Where the shapes of a frame are, in drawing order; every box is inside the frame.
 #[must_use]
 pub fn truth(seed: u64, size: Size, frame_index: u64) -> Vec<(&'static str, NormBox)> {
-    let norm = |v: u32, n: u32| v as f32 / n as f32;
-    let boxes = (0..SHAPES.len()).map(|i| place(seed, size, frame_index, i));
-    let label = |(i, b): (usize, PixelBox)| {
-        let x = |v| norm(v, size.width);
-        let y = |v| norm(v, size.height);
-        (SHAPES[i].0, NormBox::new(x(b.x_min), y(b.y_min), x(b.x_max), y(b.y_max)))
-    };
-    boxes.enumerate().map(label).collect()
+    LABELS.into_iter().enumerate().map(|(i, label)| (label, bounds(seed, size, frame_index, i))).collect()
+}
+
+/// The box of one shape.
+fn bounds(seed: u64, size: Size, frame_index: u64, shape: usize) -> NormBox {
+    let b = place(seed, size, frame_index, shape);
+    let x = |v: u32| v as f32 / size.width as f32;
+    let y = |v: u32| v as f32 / size.height as f32;
+    NormBox::new(x(b.x_min), y(b.y_min), x(b.x_max), y(b.y_max))
 }
 
 /// The pixels of one shape: size, start and speed come from the seed, walls throw it back.
@@ -86,14 +95,20 @@ pub fn draw(seed: u64, size: Size, frame_index: u64, rgb: &mut Vec<u8>) {
     }
     first.iter_mut().skip(1).step_by(3).for_each(|g| *g = 70);
     for (i, (_, colour, form)) in SHAPES.iter().enumerate() {
-        let shape = place(seed, size, frame_index, i);
-        for y in shape.y_min..shape.y_max {
-            let inset = if *form == Form::Ellipse { ellipse_inset(shape, y) } else { 0 };
-            let start = y as usize * row_bytes;
-            let columns = (shape.x_min + inset) as usize * 3..(shape.x_max - inset) as usize * 3;
-            rgb[start..][columns].chunks_exact_mut(3).for_each(|pixel| pixel.copy_from_slice(colour));
+        for span in spans(*form, place(seed, size, frame_index, i), size.width) {
+            let span = span.start * 3..span.end * 3;
+            rgb[span].chunks_exact_mut(3).for_each(|pixel| pixel.copy_from_slice(colour));
         }
     }
+}
+
+/// The pixels of a shape, a run of indices into the frame a row.
+fn spans(form: Form, shape: PixelBox, width: u32) -> impl Iterator<Item = Range<usize>> {
+    (shape.y_min..shape.y_max).map(move |y| {
+        let inset = if form == Form::Ellipse { ellipse_inset(shape, y) } else { 0 };
+        let start = y as usize * width as usize;
+        start + (shape.x_min + inset) as usize..start + (shape.x_max - inset) as usize
+    })
 }
 
 /// How far from the left and right edge of its box the ellipse begins in row `y`.

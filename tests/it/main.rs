@@ -12,6 +12,7 @@ mod eval;
 mod faults;
 mod publish;
 mod pull;
+mod scenes;
 mod source;
 mod support;
 mod unit;
