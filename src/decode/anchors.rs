@@ -21,12 +21,21 @@ pub enum Scheme {
     BlazeFace,
     /// RetinaFace with MobileNet 0.25.
     RetinaFace,
+    /// edgecam's own detector: a square a cell.
+    Cells,
 }
 
 impl Scheme {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Ssd, Self::Fpn, Self::EfficientDet, Self::EfficientDetLite, Self::BlazeFace, Self::RetinaFace];
+    pub const ALL: [Self; 7] = [
+        Self::Ssd,
+        Self::Fpn,
+        Self::EfficientDet,
+        Self::EfficientDetLite,
+        Self::BlazeFace,
+        Self::RetinaFace,
+        Self::Cells,
+    ];
 
     /// The name in a manifest.
     #[must_use]
@@ -38,6 +47,7 @@ impl Scheme {
             Self::EfficientDetLite => "efficientdet-lite",
             Self::BlazeFace => "blazeface",
             Self::RetinaFace => "retinaface",
+            Self::Cells => "cells",
         }
     }
 
@@ -50,7 +60,12 @@ impl Scheme {
             Self::EfficientDet => efficientdet(input, 4.0),
             Self::EfficientDetLite => efficientdet(input, 3.0),
             Self::BlazeFace => blazeface(),
-            Self::RetinaFace => retinaface(input),
+            // `layers/functions/prior_box.py` of Pytorch_Retinaface, `cfg_mnet`.
+            Self::RetinaFace => {
+                squares(input, [(8, [16.0, 32.0]), (16, [64.0, 128.0]), (32, [256.0, 512.0])])
+            }
+            // Four strides wide: `models/train/edgecam_train/model.py`.
+            Self::Cells => squares(input, [(8, [32.0]), (16, [64.0]), (32, [128.0])]),
         }
     }
 }
@@ -155,11 +170,12 @@ fn blazeface() -> Vec<Anchor> {
     anchors
 }
 
-/// `layers/functions/prior_box.py` of Pytorch_Retinaface, `cfg_mnet`.
-fn retinaface(input: Size) -> Vec<Anchor> {
+/// Squares with the given sides in the middle of each cell, a grid a stride, both in pixels; a last cell
+/// may reach out of the input.
+fn squares<const N: usize>(input: Size, grids: [(u32, [f32; N]); 3]) -> Vec<Anchor> {
     let mut anchors = Vec::new();
     let (w, h) = (input.width as f32, input.height as f32);
-    for (step, sides) in [(8, [16.0, 32.0]), (16, [64.0, 128.0]), (32, [256.0, 512.0])] {
+    for (step, sides) in grids {
         let (columns, rows) = (input.width.div_ceil(step), input.height.div_ceil(step));
         let step = step as f32;
         for y in 0..rows {
@@ -185,6 +201,10 @@ mod tests {
         assert_eq!(count(Scheme::EfficientDetLite, 320, 320), 19_206);
         assert_eq!(count(Scheme::BlazeFace, 128, 128), 896);
         assert_eq!(count(Scheme::RetinaFace, 320, 240), 3160);
+        for (side, cells) in [(96, 189), (160, 525), (256, 1344), (320, 2100)] {
+            assert_eq!(count(Scheme::Cells, side, side), cells);
+        }
+        assert_eq!(count(Scheme::Cells, 100, 60), 13 * 8 + 7 * 4 + 4 * 2);
     }
 
     #[test]
@@ -209,5 +229,10 @@ mod tests {
         assert!(close(fpn[1], [4.0 / 640.0, 4.0 / 640.0, 0.070_710_7, 0.070_710_7]), "{:?}", fpn[1]);
         let face = Scheme::RetinaFace.anchors(Size::new(320, 240));
         assert!(close(face[1], [4.0 / 320.0, 4.0 / 240.0, 0.1, 32.0 / 240.0]), "{:?}", face[1]);
+        let cells = Scheme::Cells.anchors(Size::new(320, 256));
+        assert!(close(cells[41], [12.0 / 320.0, 12.0 / 256.0, 0.1, 0.125]), "{:?}", cells[41]);
+        assert!(close(cells[40 * 32], [8.0 / 320.0, 8.0 / 256.0, 0.2, 0.25]), "{:?}", cells[40 * 32]);
+        let last = cells[cells.len() - 1];
+        assert!(close(last, [304.0 / 320.0, 240.0 / 256.0, 0.4, 0.5]), "{last:?}");
     }
 }

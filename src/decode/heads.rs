@@ -23,14 +23,14 @@ pub struct Coding {
 }
 
 impl Coding {
-    /// The coding that goes with a scheme. SSD: `faster_rcnn_box_coder.py` of the TensorFlow Object
+    /// The coding that goes with a scheme. SSD and edgecam's own: `faster_rcnn_box_coder.py` of the TensorFlow Object
     /// Detection API with the scales 10 and 5; EfficientDet: `decode_box_outputs` of google/automl;
     /// BlazeFace: `tensors_to_detections_calculator.cc` of MediaPipe, in pixels of the input; RetinaFace:
     /// `utils/box_utils.py` of Pytorch_Retinaface with the variances 0.1 and 0.2.
     #[must_use]
     pub fn of(scheme: Scheme, input: Size) -> Self {
         match scheme {
-            Scheme::Ssd | Scheme::Fpn => {
+            Scheme::Ssd | Scheme::Fpn | Scheme::Cells => {
                 Self { y_first: true, center: [0.1; 2], size: [0.2; 2], linear: false }
             }
             Scheme::EfficientDet | Scheme::EfficientDetLite => {

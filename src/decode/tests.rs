@@ -206,6 +206,7 @@ fn encodings_become_boxes_as_their_references_say() {
     let ln2 = 2_f32.ln();
     // faster_rcnn_box_coder.py: ty = (y - ya) / ha * 10, th = ln(h / ha) * 5; y first.
     assert!(close(heads(Scheme::Ssd, &[10.0, 5.0, 5.0 * ln2, 5.0 * ln2]).bounds, wanted));
+    assert!(close(heads(Scheme::Cells, &[10.0, 5.0, 5.0 * ln2, 5.0 * ln2]).bounds, wanted));
     // automl/efficientdet anchors.py: the same without the factors.
     assert!(close(heads(Scheme::EfficientDetLite, &[1.0, 0.5, ln2, ln2]).bounds, wanted));
     // box_utils.py: x first, variances 0.1 and 0.2.

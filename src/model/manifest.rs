@@ -102,7 +102,8 @@ pub enum Background {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Anchors {
-    /// A known scheme: `ssd`, `fpn`, `efficientdet`, `efficientdet-lite`, `blazeface`, `retinaface`.
+    /// A known scheme: `ssd`, `fpn`, `efficientdet`, `efficientdet-lite`, `blazeface`, `retinaface`,
+    /// `cells`.
     Scheme(String),
     /// Width and height of each of a cell's anchors, in cells.
     Sizes(Vec<Array<f32, 2>>),

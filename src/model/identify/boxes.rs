@@ -13,6 +13,9 @@ const MOST_QUERIES: usize = 1000;
 const WITH_LANDMARKS: [usize; 2] = [16, 18];
 const LANDMARKS: usize = 10;
 
+/// What makes encodings; boxes that the graph decodes come from its arithmetic.
+const CONVOLUTIONS: [&str; 2] = ["CONV_2D", "DEPTHWISE_CONV_2D"];
+
 /// An output of boxes with the one of their scores, by index.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pair {
@@ -28,7 +31,7 @@ pub(super) struct Pair {
 pub(super) fn infer(e: &Evidence<'_>) -> Result<(DecoderKind, String), String> {
     let pairs = pairs(e)?;
     let rows: usize = pairs.iter().map(|pair| pair.rows).sum();
-    let matching: Vec<&str> = schemes(e, rows).map(Scheme::name).collect();
+    let matching: Vec<&str> = schemes(e, &pairs).map(Scheme::name).collect();
     if !matching.is_empty() || e.said.anchors.is_some() {
         return Ok((
             DecoderKind::Anchors,
@@ -54,10 +57,18 @@ pub(super) fn infer(e: &Evidence<'_>) -> Result<(DecoderKind, String), String> {
     Err(e.unclear(&why, "anchors"))
 }
 
-/// The known schemes that make so many anchors for the input.
-fn schemes(e: &Evidence<'_>, rows: usize) -> impl Iterator<Item = Scheme> {
+/// The known schemes that make so many anchors for the input. YOLO has as many boxes as [`Scheme::Cells`]
+/// and decodes them in its graph, so they have to come from a convolution there.
+fn schemes(e: &Evidence<'_>, pairs: &[Pair]) -> impl Iterator<Item = Scheme> {
     let size = e.size();
-    Scheme::ALL.into_iter().filter(move |scheme| !size.is_empty() && scheme.anchors(size).len() == rows)
+    let rows: usize = pairs.iter().map(|pair| pair.rows).sum();
+    let encoded = pairs
+        .iter()
+        .all(|pair| e.maker(&e.outputs[pair.boxes]).is_some_and(|maker| CONVOLUTIONS.contains(&maker)));
+    Scheme::ALL
+        .into_iter()
+        .filter(move |scheme| !size.is_empty() && scheme.anchors(size).len() == rows)
+        .filter(move |&scheme| scheme != Scheme::Cells || encoded)
 }
 
 /// Finds the pairs, the one with the most boxes first.
@@ -119,16 +130,15 @@ fn pair(e: &Evidence<'_>, group: &[usize]) -> Option<Pair> {
                 words.iter().any(|word| name.contains(word))
             };
             let scored = |i: usize| matches!(e.maker(&e.outputs[i]), Some("LOGISTIC" | "SOFTMAX"));
-            let sure = |pair: Pair| {
-                says(pair.boxes, ["box", "loc"])
-                    || says(pair.scores, ["class", "score"])
-                    || scored(pair.scores)
-            };
-            match (sure(one), sure(other)) {
+            let named =
+                |pair: Pair| says(pair.boxes, ["box", "loc"]) || says(pair.scores, ["class", "score"]);
+            let told = |is_one: bool, is_other: bool| match (is_one, is_other) {
                 (true, false) => Some(one),
                 (false, true) => Some(other),
                 _ => None,
-            }
+            };
+            // What made an output says more than a name, which may be any operator's.
+            told(scored(one.scores), scored(other.scores)).or_else(|| told(named(one), named(other)))
         }
         _ => None,
     }
@@ -160,7 +170,7 @@ pub(super) fn heads(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) -
             );
         }
         None => {
-            let known: Vec<Scheme> = schemes(e, rows).collect();
+            let known: Vec<Scheme> = schemes(e, &pairs).collect();
             let [scheme] = *known.as_slice() else {
                 let names: Vec<_> = known.iter().map(|scheme| scheme.name()).collect();
                 let which = if names.is_empty() {
@@ -207,6 +217,9 @@ pub(super) fn heads(e: &Evidence<'_>, trial: &mut Trial<'_>, f: &mut Findings) -
 
 /// Whether one of `width` scores is the background's.
 fn background(e: &Evidence<'_>, width: usize, scheme: Scheme) -> (Background, String) {
+    if scheme == Scheme::Cells {
+        return (Background::None, format!("{} models have none", scheme.name()));
+    }
     match (e.named(width), e.named(width - 1)) {
         (true, false) => return (Background::None, format!("{width} scores for {width} labels")),
         (false, true) => return (Background::First, format!("{width} scores for {} labels", width - 1)),

@@ -30,12 +30,13 @@ pub(super) fn check(e: &Evidence<'_>) -> Result<(), String> {
 }
 
 /// How a frame is usually brought to the input's size, and why.
-pub(super) fn usual_fit(kind: DecoderKind) -> (Fit, String) {
-    let (fit, why) = match kind {
-        DecoderKind::Yolo | DecoderKind::Yolox | DecoderKind::Rows => {
+pub(super) fn usual_fit(decoder: &Decoder) -> (Fit, String) {
+    let (fit, why) = match (decoder.kind(), decoder.scheme()) {
+        (DecoderKind::Yolo | DecoderKind::Yolox | DecoderKind::Rows, _) => {
             (Fit::Letterbox, "YOLO is trained on letterboxed pictures")
         }
-        DecoderKind::Classify => (Fit::Stretch, "classifiers are measured on stretched pictures"),
+        (_, Some(Scheme::Cells)) => (Fit::Letterbox, "edgecam's own are trained on letterboxed pictures"),
+        (DecoderKind::Classify, _) => (Fit::Stretch, "classifiers are measured on stretched pictures"),
         _ => (Fit::Stretch, "detectors of this kind are trained on stretched pictures"),
     };
     (fit, why.to_owned())

@@ -151,7 +151,7 @@ pub fn identify(e: &Evidence<'_>, trial: &mut Trial<'_>) -> Result<Identity, Str
     let kind = decoder.kind();
     let channels = input::channels(e, &decoder, &mut findings)?;
     let normalization = input::normalization(e, kind, &mut findings);
-    let fit = findings.said_or("fit", e.said.fit, || Ok(input::usual_fit(kind)))?;
+    let fit = findings.said_or("fit", e.said.fit, || Ok(input::usual_fit(&decoder)))?;
     if let Some(nms) = decoder.nms() {
         let classes = if nms.agnostic { "all classes together" } else { "each class" };
         let because = if e.said.nms.is_some() {

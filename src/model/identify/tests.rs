@@ -1,5 +1,8 @@
 use super::*;
 use crate::array::Array;
+use crate::decode::Answer;
+use crate::frame::Size;
+use crate::geometry::{NormBox, Placement};
 use crate::infer::scripted::{Scripted, floats};
 use crate::infer::{ElementType, Quantization};
 use crate::model::{Anchors, DecoderKind};
@@ -67,7 +70,7 @@ impl Paper {
 /// Rows of a box in the middle of each cell of the usual grids, in units of `unit` pixels, and `classes`
 /// zeros.
 fn rows(side: u32, unit: f32, classes: usize) -> Vec<f32> {
-    crate::decode::cells(crate::frame::Size::new(side, side), &[8, 16, 32])
+    crate::decode::cells(Size::new(side, side), &[8, 16, 32])
         .flat_map(|[x, y, stride]| {
             let middle = |v: f32| (v + stride / 2.0) / unit;
             [middle(x), middle(y), stride / unit, stride / unit]
@@ -266,6 +269,70 @@ fn raw_heads_are_known_by_their_number_of_anchors() {
     assert!(odd.refusal().contains("1918"), "{}", odd.refusal());
 }
 
+/// edgecam's own detector of so many classes: int8, scores from a sigmoid in the graph.
+fn own(side: usize, cells: usize, classes: usize) -> Paper {
+    let mut paper = Paper::new(side, &[&[1, cells, 4], &[1, cells, classes]]);
+    let quantised = |scale, zero_point| Some(Quantization { scale, zero_point });
+    paper.outputs.iter_mut().for_each(|output| output.element = ElementType::I8);
+    paper.outputs[0].quantization = quantised(0.12, 9);
+    paper.outputs[1].quantization = quantised(1.0 / 256.0, -128);
+    paper.makers = vec![("o0", "CONV_2D"), ("o1", "LOGISTIC")];
+    paper
+}
+
+#[test]
+fn a_square_a_cell_is_edgecams_own() {
+    for (side, cells, classes) in [(256, 1344, 4), (320, 2100, 5), (160, 525, 1), (96, 189, 2)] {
+        for labels in [0, classes] {
+            let mut paper = own(side, cells, classes);
+            paper.labels = labels;
+            let identity = paper.identify().expect("known");
+            let values = ["anchors", "background", "activation"].map(|key| found(&identity, key));
+            assert_eq!(values, ["cells", "none", "none"]);
+            assert_eq!((identity.decoder.classes(), identity.fit), (Some(classes), Fit::Letterbox));
+        }
+    }
+}
+
+#[test]
+fn scores_and_boxes_of_one_shape_are_told_by_what_makes_them() {
+    let mut paper = own(256, 1344, 4);
+    // A name is any operator's: "loc" is in "block".
+    for [boxes, scores] in [["o0", "o1"], ["block_1", "block_2"], ["class_1", "box_2"]] {
+        paper.outputs[0].name = boxes.to_owned();
+        paper.outputs[1].name = scores.to_owned();
+        paper.makers = vec![(boxes, "CONV_2D"), (scores, "LOGISTIC")];
+        for _ in 0..2 {
+            let values = paper.outputs.iter().map(|output| {
+                // Encodings of 0 are the anchors themselves; the first is surely of class 2.
+                let mut bytes = vec![if output.name == boxes { 9 } else { 0x80 }; output.elements()];
+                bytes[2] = if output.name == boxes { 9 } else { 0x7f };
+                bytes
+            });
+            let (engine, mut answer) = (Scripted(values.collect()), Answer::default());
+            let place = Placement::new(Size::new(256, 256), NormBox::FULL, Size::new(256, 256), Fit::Stretch);
+            let mut decoder = paper.identify().expect("known").decoder;
+            decoder.decode(&engine, &place, 0.5, &mut answer);
+            let seen =
+                answer.detections.iter().map(|d| (d.class, d.bounds.to_pixels(place.input).to_array()));
+            assert_eq!(seen.collect::<Vec<_>>(), [(2, [0, 0, 20, 20])], "{boxes} and {scores}");
+            paper.outputs.reverse();
+        }
+    }
+    paper.makers.clear();
+    paper.outputs.iter_mut().for_each(|output| output.name = "block".to_owned());
+    assert!(paper.refusal().contains("no decoder"), "{}", paper.refusal());
+}
+
+#[test]
+fn decoded_boxes_for_each_cell_are_not_edgecams_own() {
+    let mut paper = own(256, 1344, 5);
+    paper.makers = vec![("o0", "MUL"), ("o1", "LOGISTIC")];
+    assert!(paper.refusal().contains("YOLO's grids"), "{}", paper.refusal());
+    paper.said.anchors = Some(Anchors::Scheme("cells".to_owned()));
+    assert_eq!(found(&paper.identify().expect("said"), "anchors"), "cells");
+}
+
 #[test]
 fn queries_need_labels_to_tell_whether_one_class_is_none() {
     let mut detr = Paper::new(320, &[&[1, 100, 92], &[1, 100, 4]]);
@@ -343,6 +410,8 @@ fn a_quantised_input_shows_its_range() {
     assert_eq!(classify(ElementType::U8, (0.5, 10)), Normalization::uniform(10.0, 2.0));
     let level_itself = Normalization::uniform(128.0, 128.0);
     assert_eq!(infer(DecoderKind::Ssd, ElementType::U8, (1.0 / 128.0, 128)), level_itself);
+    let unit = infer(DecoderKind::Anchors, ElementType::I8, (1.0 / 255.0, -128));
+    assert!(unit.mean[0].abs() < 1e-3 && (unit.std[0] - 255.0).abs() < 1e-3, "{unit:?}");
 }
 
 #[test]
