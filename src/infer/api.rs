@@ -50,6 +50,22 @@ pub struct EnvironmentOption {
     pub value: AnyInt,
 }
 
+/// `ProfiledEventData` of `litert_profiler_event.h`; the tag belongs to the profiler.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct ProfiledEvent {
+    pub tag: *const c_char,
+    pub kind: c_int,
+    pub started_us: u64,
+    pub elapsed_us: u64,
+    pub memory: [[usize; 3]; 2],
+    /// Of an operator: its index in the graph, and the graph's in the file.
+    pub metadata: [u64; 2],
+    pub source: c_int,
+}
+
+/// `OPERATOR_INVOKE_EVENT`: the runtime's own kernel for an operator. What a delegate runs is of other kinds.
+pub const EVENT_OPERATOR: c_int = 2;
 /// `kLiteRtEnvOptionTagMinLoggerSeverity`.
 pub const OPTION_MIN_LOG_SEVERITY: c_int = 25;
 /// `kLiteRtAnyTypeInt`.
@@ -64,6 +80,7 @@ pub const QUANTIZATION_PER_TENSOR: c_int = 1;
 const _: () = assert!(size_of::<Layout>() == 68);
 const _: () = assert!(size_of::<PerTensorQuantization>() == 16);
 const _: () = assert!(size_of::<EnvironmentOption>() == 24);
+const _: () = assert!(size_of::<ProfiledEvent>() == 104);
 
 macro_rules! api {
     ($($field:ident = $symbol:ident($($arg:ty),* $(,)?) $(-> $ret:ty)?;)*) => {
@@ -125,4 +142,9 @@ api! {
     host_memory = LiteRtGetTensorBufferHostMemory(Handle, *mut *mut c_void) -> c_int;
     packed_size = LiteRtGetTensorBufferPackedSize(Handle, *mut usize) -> c_int;
     run = LiteRtRunCompiledModel(Handle, usize, usize, *mut Handle, usize, *mut Handle) -> c_int;
+    is_fully_accelerated = LiteRtCompiledModelIsFullyAccelerated(Handle, *mut bool) -> c_int;
+    profiler = LiteRtCompiledModelGetProfiler(Handle, *mut Handle) -> c_int;
+    start_profiler = LiteRtStartProfiler(Handle) -> c_int;
+    profiler_event_count = LiteRtGetNumProfilerEvents(Handle, *mut c_int) -> c_int;
+    profiler_events = LiteRtGetProfilerEvents(Handle, c_int, *mut ProfiledEvent) -> c_int;
 }

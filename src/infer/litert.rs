@@ -9,17 +9,17 @@ use super::handle::{Buffer, Owned, ok};
 use super::library::Runtime;
 use super::quiet::quietly;
 use super::signature::{SIGNATURE, Tensors, shape};
-use super::{Engine, InferError, InputMemory, Loaded};
+use super::{Engine, InferError, InputMemory, Loaded, TensorSpec};
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr::null_mut;
 use std::sync::Arc;
 
 /// A compiled model. Fields are dropped in order: buffers, compiled model, model, its file.
-struct LiteRt {
+pub(super) struct LiteRt {
     outputs: Vec<Buffer>,
     output_handles: Vec<Handle>,
     input_type: RankedTensorType,
-    compiled: Owned,
+    pub(super) compiled: Owned,
     _model: Owned,
     _file: Arc<[u8]>,
     name: String,
@@ -38,15 +38,18 @@ pub fn load(
     name: &str,
     threads: usize,
 ) -> Result<Loaded, InferError> {
-    quietly(|| compile(runtime, file, name, threads))
+    let (engine, input, outputs) = quietly(|| compile(runtime, file, name, threads, false))?;
+    Ok(Loaded { engine: Box::new(engine), input, outputs })
 }
 
-fn compile(
+/// The engine, its input and its outputs; where `profiled`, the runtime has a profiler for it.
+pub(super) fn compile(
     runtime: &Arc<Runtime>,
     file: Arc<[u8]>,
     name: &str,
     threads: usize,
-) -> Result<Loaded, InferError> {
+    profiled: bool,
+) -> Result<(LiteRt, TensorSpec, Vec<TensorSpec>), InferError> {
     let refused = |what: &str, status: c_int| {
         InferError::Model(format!("load model {name}: the runtime refuses {what} (status {status})"))
     };
@@ -58,7 +61,7 @@ fn compile(
     let tensors = Tensors::of(&runtime.api, model.handle)
         .map_err(|e| InferError::Model(format!("load model {name}: {e}")))?;
 
-    let options = options(runtime, threads).map_err(|status| refused("its options", status))?;
+    let options = options(runtime, threads, profiled).map_err(|status| refused("its options", status))?;
     let compiled = Owned::create(runtime, runtime.api.destroy_compiled_model, |api, out| {
         // SAFETY: three live handles; the model outlives what is compiled from it.
         unsafe { (api.create_compiled_model)(runtime.environment, model.handle, options.handle, out) }
@@ -91,7 +94,7 @@ fn compile(
         _file: file,
         name: name.to_owned(),
     };
-    Ok(Loaded { engine: Box::new(engine), input: tensors.input, outputs })
+    Ok((engine, tensors.input, outputs))
 }
 
 impl Engine for LiteRt {
@@ -173,7 +176,7 @@ fn resolve_shapes(api: &Api, compiled: &Owned, outputs: &mut [RankedTensorType])
 }
 
 /// Options for the CPU with `threads` of XNNPACK, and errors kept for [`messages`].
-fn options(runtime: &Arc<Runtime>, threads: usize) -> Result<Owned, c_int> {
+fn options(runtime: &Arc<Runtime>, threads: usize, profiled: bool) -> Result<Owned, c_int> {
     let api = &runtime.api;
     // SAFETY: a place for the handle.
     let options =
@@ -181,7 +184,8 @@ fn options(runtime: &Arc<Runtime>, threads: usize) -> Result<Owned, c_int> {
     // SAFETY: live options.
     ok(unsafe { (api.set_hardware_accelerators)(options.handle, ACCELERATOR_CPU) })?;
     add(api, &options, c"xnnpack", &format!("num_threads = {threads}\n\0"))?;
-    add(api, &options, c"runtime_options_string", "error_reporter_mode = 2\n\0")?;
+    let reports = format!("error_reporter_mode = 2\nenable_profiling = {profiled}\n\0");
+    add(api, &options, c"runtime_options_string", &reports)?;
     Ok(options)
 }
 

@@ -1,6 +1,7 @@
 //! Running a model. [`Engine`] is the seam: LiteRT behind it, or a scripted one in tests.
 
 mod api;
+pub mod delegation;
 mod elf;
 mod handle;
 mod library;

@@ -10,6 +10,7 @@ mod demo;
 mod detect;
 mod eval;
 mod faults;
+mod info;
 mod publish;
 mod pull;
 mod scenes;

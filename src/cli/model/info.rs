@@ -3,13 +3,15 @@
 use super::super::{Exit, ModelArgs, runtime};
 use crate::checksum::sha256;
 use crate::infer::TensorSpec;
-use crate::model::{Finding, Model, try_model};
-use anyhow::Context;
+use crate::infer::delegation::Delegation;
+use crate::model::{Finding, Model, try_model, verify};
+use anyhow::{Context, anyhow};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Values longer than this put the reason on a line of its own.
 const VALUE_WIDTH: usize = 34;
@@ -31,13 +33,45 @@ pub(in crate::cli) struct Info {
 #[derive(Serialize)]
 struct Report<'a> {
     file: String,
-    bytes: u64,
+    bytes: usize,
     sha256: String,
     input: Tensor<'a>,
     outputs: Vec<Tensor<'a>>,
     findings: &'a [Finding],
     labels: &'a [String],
     operators: &'a BTreeMap<String, usize>,
+    delegated: Delegated,
+}
+
+/// What XNNPACK runs.
+#[derive(Serialize)]
+struct Delegated {
+    whole: bool,
+    operators: usize,
+    of: usize,
+    left: BTreeMap<String, usize>,
+}
+
+impl Delegated {
+    fn new(Delegation { whole, left }: Delegation, operators: &BTreeMap<String, usize>) -> Self {
+        let of = operators.values().sum::<usize>();
+        Self { whole, operators: of.saturating_sub(left.values().sum()), of, left }
+    }
+
+    fn in_words(&self) -> String {
+        if self.whole {
+            return "every operator runs on XNNPACK".to_owned();
+        }
+        if self.left.is_empty() {
+            return "not every operator runs on XNNPACK".to_owned();
+        }
+        let name = |(name, count): (&String, &usize)| match count {
+            1 => name.clone(),
+            _ => format!("{name} ({count})"),
+        };
+        let left: Vec<String> = self.left.iter().map(name).collect();
+        format!("{} of {} operators run on XNNPACK; not: {}", self.operators, self.of, left.join(", "))
+    }
 }
 
 #[derive(Serialize)]
@@ -76,17 +110,21 @@ impl Info {
         let args = ModelArgs { model: self.model.clone(), labels: self.labels.clone(), threads: 1 };
         let files = args.files();
         try_model(&files, None)?;
-        let model = Model::load(&runtime()?, &files)?.info;
+        let runtime = runtime()?;
+        let model = Model::load(&runtime, &files)?.info;
         let file = self.model.display().to_string();
         let read = || format!("read {file}");
+        let bytes = Arc::<[u8]>::from(std::fs::read(&self.model).with_context(read)?);
+        verify(&bytes).map_err(|why| anyhow!("load model {file}: {why}"))?;
         let report = Report {
-            bytes: std::fs::metadata(&self.model).with_context(read)?.len(),
+            bytes: bytes.len(),
             sha256: sha256(&self.model).with_context(read)?,
             input: Tensor::from(&model.input),
             outputs: model.outputs.iter().map(Tensor::from).collect(),
             findings: &model.findings,
             labels: &model.labels,
             operators: &model.graph.operators,
+            delegated: Delegated::new(Delegation::of(&runtime, bytes, &file)?, &model.graph.operators),
             file,
         };
         if self.json {
@@ -117,5 +155,6 @@ fn table(out: &mut dyn Write, report: &Report<'_>) -> std::io::Result<()> {
     let mut operators: Vec<_> = report.operators.iter().collect();
     operators.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     let words: Vec<String> = operators.iter().map(|(name, count)| format!("{count} {name}")).collect();
-    writeln!(out, "  {:<13} {}", "operators", words.join(", "))
+    writeln!(out, "  {:<13} {}", "operators", words.join(", "))?;
+    writeln!(out, "  {:<13} {}", "delegated", report.delegated.in_words())
 }
