@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs the daemon on pictures from a folder: no camera, no broker needed. Ctrl-C ends it.
-#   EDGECAM_MODEL         a .tflite file
-#   EDGECAM_LABELS        its label file; without one it is looked for beside the model
+# Runs the daemon without a camera and without a broker: on its test pattern, or on pictures. Ctrl-C ends it.
 #   EDGECAM_DEMO_IMAGES   a folder or glob of pictures
+#   EDGECAM_MODEL         a .tflite file; without one edgecam's own detector looks at the pictures
+#   EDGECAM_LABELS        its label file, where names are neither in the model nor beside it
 set -eu
 
 fail() {
@@ -23,37 +23,18 @@ EDGECAM_LABELS=$(absolute "${EDGECAM_LABELS:-}")
 EDGECAM_DEMO_IMAGES=$(absolute "${EDGECAM_DEMO_IMAGES:-}")
 cd "$(dirname "$0")"
 
-data=../shared/data
-if [ -z "$EDGECAM_MODEL" ]; then
-    for model in models/demo.tflite $data/detect/ssd_mobilenet_v1_coco_quant_detect.tflite; do
-        if [ -f "$model" ]; then
-            EDGECAM_MODEL=$PWD/$model
-            break
-        fi
-    done
-    [ -n "$EDGECAM_MODEL" ] || fail "there is no model yet: name a .tflite file in EDGECAM_MODEL and its labels in EDGECAM_LABELS"
-fi
-[ -f "$EDGECAM_MODEL" ] || fail "there is no model $EDGECAM_MODEL; EDGECAM_MODEL names a .tflite file"
-# Labels of the models in the test data lie elsewhere.
-case $EDGECAM_LABELS:$EDGECAM_MODEL in
-:*coco*) [ ! -f $data/labels/coco_labels.txt ] || EDGECAM_LABELS=$PWD/$data/labels/coco_labels.txt ;;
-esac
-if [ -z "$EDGECAM_DEMO_IMAGES" ]; then
-    for images in "$PWD/$data/images" "$PWD/models"; do
-        if ls "$images"/*.jpg >/dev/null 2>&1; then
-            EDGECAM_DEMO_IMAGES=$images
-            break
-        fi
-    done
-    [ -n "$EDGECAM_DEMO_IMAGES" ] || fail "there are no pictures to look at: name a folder of JPEG, PNG or BMP files in EDGECAM_DEMO_IMAGES"
-fi
-
 target=${CARGO_TARGET_DIR:-target}
-config=configs/demo.toml
+if [ -z "$EDGECAM_MODEL$EDGECAM_DEMO_IMAGES" ]; then
+    exec "$target/release/edgecam" run --config configs/demo.toml
+fi
+[ -n "$EDGECAM_DEMO_IMAGES" ] || fail "there are no pictures to look at: name a folder of JPEG, PNG or BMP files in EDGECAM_DEMO_IMAGES"
+EDGECAM_MODEL=${EDGECAM_MODEL:-$PWD/models/edgecam-home.tflite}
+[ -f "$EDGECAM_MODEL" ] || fail "there is no model $EDGECAM_MODEL; EDGECAM_MODEL names a .tflite file"
+
+config=configs/pictures.toml
 if [ -z "$EDGECAM_LABELS" ]; then
-    echo "demo: EDGECAM_LABELS names no label file: names are taken from the model or from a file beside it, else classes have numbers" >&2
-    config=$target/demo.toml
-    grep -v EDGECAM_LABELS configs/demo.toml >"$config"
+    config=$target/pictures.toml
+    grep -v EDGECAM_LABELS configs/pictures.toml >"$config"
 fi
 export EDGECAM_MODEL EDGECAM_LABELS EDGECAM_DEMO_IMAGES
 exec "$target/release/edgecam" run --config "$config"

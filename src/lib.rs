@@ -24,6 +24,8 @@ pub mod pipeline;
 
 pub mod eval;
 
+pub mod selftest;
+
 pub mod publish;
 
 pub mod config;

@@ -9,9 +9,11 @@ mod eval;
 mod model;
 mod run;
 mod scenes;
+mod selftest;
 mod try_model;
 
 use crate::infer::{Runtime, find, version_of};
+use crate::model::shipped::{DETECTOR, shipped};
 use crate::model::{Manifest, ModelFiles};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -79,6 +81,12 @@ enum Command {
     /// as `OUT/config.yaml`. A shape of which less than a fifth can be seen counts as not there. The same
     /// options write the same pictures; another seed gives others.
     Scenes(scenes::Scenes),
+    /// Check that models compute here what they should
+    ///
+    /// Two tiny models that come with edgecam look at scenes of the test pattern, on every engine there is;
+    /// their answers are compared with recorded ones. Exit code 1 if one differs.
+    #[command(name = "selftest")]
+    SelfTest(selftest::SelfTest),
     /// Load a model and run it once
     #[command(hide = true)]
     TryModel(try_model::TryModel),
@@ -87,8 +95,8 @@ enum Command {
 /// A model, as commands take it.
 #[derive(Args, Clone, Debug)]
 struct ModelArgs {
-    /// The .tflite file
-    #[arg(long, value_name = "FILE")]
+    /// The .tflite file [default: edgecam's own detector]
+    #[arg(long, value_name = "FILE", default_value_os_t = shipped(DETECTOR), hide_default_value = true)]
     model: PathBuf,
     /// The label file [default: NAME.txt or labels.txt beside the model]
     #[arg(long, value_name = "FILE")]
@@ -131,6 +139,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Eval(eval)) => eval.run(&mut io::stdout().lock()),
         Some(Command::Bench(bench)) => bench.run(&mut io::stdout().lock()),
         Some(Command::Scenes(scenes)) => scenes.run(&mut io::stdout().lock()),
+        Some(Command::SelfTest(selftest)) => selftest.run(&mut io::stdout().lock()),
         Some(Command::TryModel(try_model)) => try_model.run(),
         None => Ok(Exit::Usage),
     };

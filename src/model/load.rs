@@ -77,6 +77,13 @@ impl Model {
         let name = files.path.display().to_string();
         let refuse = |why: String| ModelError(format!("load model {name}: {why}"));
         let file = read(&files.path).map_err(refuse)?;
+        Self::of(runtime, file, files)
+    }
+
+    /// The same of a file's content; `files.path` is its name then, and what lies beside it counts too.
+    pub fn of(runtime: &Arc<Runtime>, file: Arc<[u8]>, files: &ModelFiles) -> Result<Self, ModelError> {
+        let name = files.path.display().to_string();
+        let refuse = |why: String| ModelError(format!("load model {name}: {why}"));
         verify(&file).map_err(refuse)?;
         let graph = Graph::of(&file);
         if graph.operators.contains_key("edgetpu-custom-op") {

@@ -11,6 +11,7 @@ mod manifest;
 mod metadata;
 mod ops;
 pub mod pull;
+pub mod shipped;
 mod stamp;
 mod verify;
 

@@ -1,9 +1,10 @@
 //! `demo.sh`, with a program in the place of edgecam that says how it was called.
 
 use crate::support::{outcome, project};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Exit code, stdout and stderr of the demo, run in `here` with `variables`.
 fn demo(here: &Path, variables: &[(&str, &str)]) -> (i32, String, String) {
@@ -15,7 +16,7 @@ fn demo(here: &Path, variables: &[(&str, &str)]) -> (i32, String, String) {
     // Elsewhere than the project, so that there is no data beside it.
     let place = here.join("project");
     std::fs::create_dir_all(place.join("configs")).expect("the folder is ours");
-    for file in ["demo.sh", "configs/demo.toml"] {
+    for file in ["demo.sh", "configs/demo.toml", "configs/pictures.toml"] {
         std::fs::copy(project().join(file), place.join(file)).expect("it is shipped");
     }
     let mut command = Command::new("sh");
@@ -48,11 +49,33 @@ fn what_is_missing_is_said_in_words() {
     let here = tempfile::tempdir().expect("a folder");
     std::fs::write(here.path().join("my.tflite"), "a model").expect("the folder is ours");
     for (given, part) in [
-        (&[][..], "demo: there is no model yet"),
-        (&[("EDGECAM_MODEL", "no.tflite")], "no.tflite; EDGECAM_MODEL names a .tflite file"),
-        (&[("EDGECAM_MODEL", "my.tflite")], "demo: there are no pictures to look at"),
+        (&[("EDGECAM_MODEL", "my.tflite")][..], "demo: there are no pictures to look at"),
+        (
+            &[("EDGECAM_MODEL", "no.tflite"), ("EDGECAM_DEMO_IMAGES", "pictures")],
+            "no.tflite; EDGECAM_MODEL names a .tflite file",
+        ),
     ] {
         let (code, _, stderr) = demo(here.path(), given);
         assert!(code == 1 && stderr.contains(part) && stderr.lines().count() == 1, "{code} {stderr}");
     }
+}
+
+#[test]
+fn with_nothing_named_the_shapes_of_the_test_pattern_are_found() {
+    let here = tempfile::tempdir().expect("a folder");
+    let (code, stdout, stderr) = demo(here.path(), &[]);
+    assert!(code == 0 && stdout.contains("test_pattern"), "{stdout} {stderr}");
+
+    let mut edgecam = Command::new(env!("CARGO_BIN_EXE_edgecam"))
+        .args(["run", "--config", "configs/demo.toml"])
+        .current_dir(project())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("edgecam runs");
+    let lines = BufReader::new(edgecam.stdout.take().expect("it is piped")).lines();
+    let found: Vec<String> =
+        lines.map_while(Result::ok).filter(|line| line.contains("rectangle")).take(3).collect();
+    edgecam.kill().and_then(|()| edgecam.wait()).expect("it ends");
+    assert!(found.len() == 3 && found.iter().all(|line| line.contains(" pattern #")), "{found:?}");
 }

@@ -14,6 +14,7 @@ mod info;
 mod publish;
 mod pull;
 mod scenes;
+mod selftest;
 mod source;
 mod support;
 mod unit;

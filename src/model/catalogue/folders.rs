@@ -1,12 +1,11 @@
 //! Where models of the catalogue are installed.
 
 use super::Entry;
+use crate::model::shipped::PACKAGED;
 use std::path::{Path, PathBuf};
 
 /// Where the service's models are.
 const SYSTEM: &str = "/var/lib/edgecam/models";
-/// Where packages put them.
-const PACKAGED: &str = "/usr/share/edgecam/models";
 
 /// The folder that models are pulled into: `EDGECAM_MODELS`; for root the service's; else
 /// `edgecam/models` in the user's data folder (XDG Base Directory Specification).
