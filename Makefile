@@ -3,8 +3,9 @@
 #   make test   runs every test
 #   make setup  installs and fetches what is missing, and says what
 #   make build  a release build
+#   make train-setup  a Python environment for models/train; edgecam itself never needs it
 
-.PHONY: demo test setup test-setup build lint clean
+.PHONY: demo test setup test-setup build lint clean train-setup selftest-models
 
 CARGO ?= cargo
 
@@ -26,6 +27,27 @@ test: test-setup
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
+
+PYTHON ?= python3
+TRAIN = models/train
+VENV = $(TRAIN)/.venv
+
+train-setup: $(VENV)/done
+
+$(VENV)/done: $(TRAIN)/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --disable-pip-version-check -r $(TRAIN)/requirements.txt
+	touch $@
+
+# The two models of the self-test, from nothing; half an hour on two cores.
+selftest-models: build train-setup
+	cd $(TRAIN) && .venv/bin/python -m edgecam_train recipes/selftest.toml prepare teach train quantise export
+	cd $(TRAIN) && .venv/bin/python -m edgecam_train recipes/selftest-classify.toml prepare teach train export
+	cp $(TRAIN)/runs/selftest/edgecam-selftest.tflite models/
+	cp $(TRAIN)/runs/selftest-classify/edgecam-selftest-classify.tflite models/
+	$(CARGO) build --release --locked
+	target/release/edgecam selftest --record >models/edgecam-selftest.json.new
+	mv models/edgecam-selftest.json.new models/edgecam-selftest.json
 
 clean:
 	$(CARGO) clean
