@@ -26,6 +26,8 @@ pub mod eval;
 
 pub mod selftest;
 
+pub mod collect;
+
 pub mod publish;
 
 pub mod config;

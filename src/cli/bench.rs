@@ -10,7 +10,7 @@ use super::{Exit, ModelArgs, runtime};
 use crate::frame::Frame;
 use crate::geometry::NormBox;
 use crate::model::{Model, try_model};
-use crate::pipeline::{Filter, Line};
+use crate::pipeline::{Filter, Line, Reader};
 use crate::preprocess::Preprocessor;
 use crate::telemetry::latency::percentiles;
 use anyhow::{Context, anyhow};
@@ -128,7 +128,7 @@ impl Bench {
         let mut other = load()?;
         let preprocessor = Preprocessor::of(&other.info, NormBox::FULL);
         let mut preprocessor = [(preprocessor.map_err(|e| anyhow!(e))?, false)];
-        let mut filter = [(Filter::new(&other.info, 0.5, None).map_err(|e| anyhow!(e))?, None)];
+        let mut filter = [Reader::new(Filter::new(&other.info, 0.5, None).map_err(|e| anyhow!(e))?)];
         let n = self.frames as usize;
         let mut samples = Samples::with_capacity(n * ROUNDS);
         for round in 0..=ROUNDS {

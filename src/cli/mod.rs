@@ -3,6 +3,7 @@
 
 mod bench;
 mod cameras;
+mod collect;
 mod detect;
 mod draw;
 mod eval;
@@ -81,6 +82,12 @@ enum Command {
     /// as `OUT/config.yaml`. A shape of which less than a fifth can be seen counts as not there. The same
     /// options write the same pictures; another seed gives others.
     Scenes(scenes::Scenes),
+    /// Save frames worth labelling, to train a model with
+    ///
+    /// Runs the cameras of a config without publishing anything, and saves frames with uncertain scores, of
+    /// new scenes, and now and then one without a detection, until Ctrl-C. The service does the same beside
+    /// its work with a [collect] in its config.
+    Collect(collect::Collect),
     /// Check that models compute here what they should
     ///
     /// Two tiny models that come with edgecam look at scenes of the test pattern, on every engine there is;
@@ -138,6 +145,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Model(model)) => model.run(&mut io::stdout().lock()),
         Some(Command::Eval(eval)) => eval.run(&mut io::stdout().lock()),
         Some(Command::Bench(bench)) => bench.run(&mut io::stdout().lock()),
+        Some(Command::Collect(collect)) => collect.run(),
         Some(Command::Scenes(scenes)) => scenes.run(&mut io::stdout().lock()),
         Some(Command::SelfTest(selftest)) => selftest.run(&mut io::stdout().lock()),
         Some(Command::TryModel(try_model)) => try_model.run(),

@@ -32,7 +32,8 @@ pub(super) struct Check {
     probe: bool,
 }
 
-fn load(path: &Path) -> Result<Config, Vec<String>> {
+/// The config of a file, or its problems.
+pub(super) fn load(path: &Path) -> Result<Config, Vec<String>> {
     config::load(path).map_err(|problems| problems.lines())
 }
 
@@ -44,19 +45,24 @@ impl Run {
             Err(problems) => return wrong(&problems),
         };
         let path = self.config.clone();
-        match daemon::run(config, Arc::new(move || load(&path)), &Shutdown::new()) {
-            Ok(()) => Exit::Fine,
-            Err(DaemonError::Config(problems)) => wrong(&problems),
-            Err(e) => {
-                log::error!("{e}");
-                Exit::Failure
-            }
+        serve(config, Arc::new(move || load(&path)), &Shutdown::new())
+    }
+}
+
+/// Runs the daemon to its end.
+pub(super) fn serve(config: Config, load: daemon::Load, shutdown: &Shutdown) -> Exit {
+    match daemon::run(config, load, shutdown) {
+        Ok(()) => Exit::Fine,
+        Err(DaemonError::Config(problems)) => wrong(&problems),
+        Err(e) => {
+            log::error!("{e}");
+            Exit::Failure
         }
     }
 }
 
 /// Tells the problems of a config to the log.
-fn wrong(problems: &[String]) -> Exit {
+pub(super) fn wrong(problems: &[String]) -> Exit {
     for problem in problems {
         log::error!("{problem}");
     }

@@ -19,6 +19,7 @@ pub struct File {
     pub mqtt: Option<Spanned<Mqtt>>,
     pub stats: Option<Stats>,
     pub runtime: Option<Runtime>,
+    pub collect: Option<Collect>,
     #[serde(default)]
     pub model: BTreeMap<Spanned<String>, Spanned<Model>>,
     #[serde(default)]
@@ -43,6 +44,16 @@ pub struct Mqtt {
 #[serde(deny_unknown_fields)]
 pub struct Stats {
     pub interval: Value<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Collect {
+    pub path: Value<String>,
+    pub max_bytes: Value<String>,
+    pub interval: Value<String>,
+    pub uncertain: Value<Array<f32, 2>>,
+    pub negatives: Value<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -8,7 +8,7 @@ mod places;
 mod problem;
 mod source;
 mod validate;
-mod value;
+pub(crate) mod value;
 
 pub use places::Places;
 pub use problem::Problems;
@@ -167,6 +167,35 @@ pub struct Camera {
     pub labels: Option<Vec<String>>,
     /// A second model on what the first one finds.
     pub classify: Option<Classify>,
+    /// How frames worth labelling are saved; absent: none are.
+    pub collect: Option<Collect>,
+}
+
+/// Which frames are saved for labelling, and where.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Collect {
+    /// The folder; absent: `collect` in the state directory.
+    pub path: Option<PathBuf>,
+    /// Of all its pictures.
+    pub max_bytes: u64,
+    /// Between two pictures of a camera.
+    pub interval: Duration,
+    /// From where to where a score is unsure, 0..1.
+    pub uncertain: [f32; 2],
+    /// Between two pictures without a detection; absent: none are saved.
+    pub negatives: Option<Duration>,
+}
+
+impl Default for Collect {
+    fn default() -> Self {
+        Self {
+            path: None,
+            max_bytes: 200 << 20,
+            interval: Duration::from_secs(10),
+            uncertain: [0.2, 0.6],
+            negatives: Some(Duration::from_secs(15 * 60)),
+        }
+    }
 }
 
 /// A classifier on a detector's crops.

@@ -3,8 +3,8 @@
 use super::checker::{Checker, within};
 use super::file;
 use super::lenient::start;
-use super::value::{broker, default_client_id, name, printable};
-use super::{Camera, Classify, Config, MAX_STRING, Model, Mqtt, Places, Tls};
+use super::value::{broker, bytes, default_client_id, duration, expanded, name, printable};
+use super::{Camera, Classify, Collect, Config, MAX_STRING, Model, Mqtt, Places, Tls};
 use crate::array::Array;
 use crate::geometry::NormBox;
 use crate::model::{Manifest, catalogue};
@@ -20,6 +20,10 @@ const DEFAULT_THRESHOLD: f64 = 0.5;
 /// Three threads give nearly what four do and leave a core to the rest.
 const MOST_DEFAULT_THREADS: usize = 3;
 
+/// Of the pictures saved for labelling.
+const LEAST_COLLECTED: u64 = 1 << 20;
+const MOST_COLLECTED: u64 = 1 << 40;
+
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -31,6 +35,7 @@ pub(super) fn config(file: &file::File, c: &mut Checker<'_>) -> Option<Config> {
     let library = file.runtime.as_ref().and_then(|r| r.library.clone());
     let runtime_library = c.file("library", library.as_ref());
     let models: Vec<Option<Model>> = file.model.iter().map(|(name, m)| model(name, m, c)).collect();
+    let collect = file.collect.as_ref().map(|table| collect(table, c));
     let mut names = HashSet::new();
     let mut cameras = Vec::new();
     for camera in &file.camera {
@@ -39,7 +44,7 @@ pub(super) fn config(file: &file::File, c: &mut Checker<'_>) -> Option<Config> {
         {
             c.refuse(name, format!("name: there is a camera {} already; names are unique", name.get_ref()));
         }
-        cameras.push(self::camera(camera, file, c));
+        cameras.push(self::camera(camera, file, collect.as_ref(), c));
     }
     if cameras.is_empty() && !c.taken_out.iter().any(|(_, key)| key == "camera") {
         c.problems.add_whole("there is no camera; add a [[camera]] with a name, a source and a model");
@@ -169,7 +174,45 @@ fn model(name: &Spanned<String>, table: &Spanned<file::Model>, c: &mut Checker<'
     })
 }
 
-fn camera(table: &Spanned<file::Camera>, file: &file::File, c: &mut Checker<'_>) -> Option<Camera> {
+fn collect(k: &file::Collect, c: &mut Checker<'_>) -> Collect {
+    let usual = Collect::default();
+    let folder = c.folder.to_owned();
+    let path = c.checked("path", k.path.as_ref(), |path| Ok(folder.join(expanded(path)?)));
+    let max_bytes = c.checked("max_bytes", k.max_bytes.as_ref(), |text| match bytes(text)? {
+        size if (LEAST_COLLECTED..=MOST_COLLECTED).contains(&size) => Ok(size),
+        _ => Err(format!("{text} is not between 1MiB and 1024GiB")),
+    });
+    let uncertain = c.checked("uncertain", k.uncertain.as_ref(), |&Array([low, high])| {
+        if (0.01..=1.0).contains(&low) && (low..=1.0).contains(&high) {
+            return Ok([low, high]);
+        }
+        Err("scores are [least, most], 0.01 to 1".to_owned())
+    });
+    let negatives = c.checked("negatives", k.negatives.as_ref(), |text| {
+        if text == "0" {
+            return Ok(None);
+        }
+        let every = duration(text)?;
+        if (SECOND..=24 * HOUR).contains(&every) {
+            return Ok(Some(every));
+        }
+        Err(format!("{text} is not between 1s and 24h, nor 0 for none"))
+    });
+    Collect {
+        path,
+        max_bytes: max_bytes.unwrap_or(usual.max_bytes),
+        interval: c.duration("interval", k.interval.as_ref(), (SECOND, 24 * HOUR), usual.interval),
+        uncertain: uncertain.unwrap_or(usual.uncertain),
+        negatives: negatives.unwrap_or(usual.negatives),
+    }
+}
+
+fn camera(
+    table: &Spanned<file::Camera>,
+    file: &file::File,
+    collect: Option<&Collect>,
+    c: &mut Checker<'_>,
+) -> Option<Camera> {
     let (at, k) = (start(table), table.get_ref());
     let name = c.required(at, "name", k.name.as_ref(), |n| name(n));
     let source = super::source::source(at, k, c);
@@ -196,6 +239,7 @@ fn camera(table: &Spanned<file::Camera>, file: &file::File, c: &mut Checker<'_>)
         threshold: threshold.unwrap_or(DEFAULT_THRESHOLD) as f32,
         labels,
         classify: second.map_or(Some(None), |second| second.map(Some))?,
+        collect: collect.cloned(),
     })
 }
 

@@ -20,6 +20,20 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(wrong)
 }
 
+/// `500KiB`, `200MiB`, `2GiB`, in bytes.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is no size; write a number and a unit, such as 500KiB, 200MiB or 2GiB");
+    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let number: u64 = text[..digits].parse().map_err(|_| wrong())?;
+    let unit = match &text[digits..] {
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(unit).ok_or_else(wrong)
+}
+
 /// Host, port, and whether it is TLS, of `mqtt://host[:port]` or `mqtts://host[:port]`.
 pub fn broker(url: &str) -> Result<(String, u16, bool), String> {
     let (rest, tls) = match (url.strip_prefix("mqtt://"), url.strip_prefix("mqtts://")) {
@@ -110,6 +124,14 @@ mod tests {
         assert_eq!(duration("7d"), Ok(Duration::from_secs(7 * 86_400)));
         for bad in ["", "5", "s", "5 s", "-1s", "1.5s", "99999999999999999999s", "18446744073709551615d"] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!((bytes("500KiB"), bytes("2GiB")), (Ok(512_000), Ok(2 << 30)));
+        for bad in ["", "5", "5MB", "MiB", "-1MiB", "1.5GiB", "99999999999GiB"] {
+            assert!(bytes(bad).is_err(), "{bad}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::camera::{Context, Known};
 use crate::config;
 use crate::model::{Model, ModelInfo};
-use crate::pipeline::{Cascade, Filter, Job, Seen, Spare, infer_frames, prepare_frames};
+use crate::pipeline::{Cascade, Job, Reader, Seen, Spare, infer_frames, prepare_frames};
 use crate::preprocess::Preprocessor;
 use crate::publish::{Observation, Publication};
 use crate::slot::Slots;
@@ -44,10 +44,8 @@ pub struct Lane {
     pub known: Arc<Known>,
     /// Its frames to inputs.
     pub preprocessor: Preprocessor,
-    /// What is reported of it.
-    pub filter: Filter,
-    /// A second model on what is reported.
-    pub cascade: Option<Cascade>,
+    /// What becomes of the answers.
+    pub reader: Reader,
 }
 
 impl Engine {
@@ -66,10 +64,10 @@ impl Engine {
         let (mut preprocessors, mut readers, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
         let (mut thresholds, mut sub_labels) = (Vec::new(), Vec::new());
         for lane in lanes {
-            preprocessors.push((lane.preprocessor, lane.cascade.is_some()));
-            thresholds.push(lane.filter.threshold());
-            sub_labels.push(lane.cascade.as_ref().map_or_else(|| Arc::from([]), Cascade::labels));
-            readers.push((lane.filter, lane.cascade));
+            preprocessors.push((lane.preprocessor, lane.reader.wants_frames()));
+            thresholds.push(lane.reader.filter.threshold());
+            sub_labels.push(lane.reader.cascade.as_ref().map_or_else(|| Arc::from([]), Cascade::labels));
+            readers.push(lane.reader);
             cameras.push((lane.name, lane.known));
         }
         let cameras: Arc<[(String, Arc<Known>)]> = cameras.into();

@@ -4,10 +4,12 @@ use super::camera::{Camera, Context};
 use super::engine::{self, Engine, Lane};
 use super::fit::fit;
 use super::plan::{Plan, Running, Second, files};
+use super::state_directory::state_directory;
+use crate::collect::Collector;
 use crate::config;
 use crate::infer::Runtime;
 use crate::model::{Finding, Model, ModelInfo, Stamp};
-use crate::pipeline::Cascade;
+use crate::pipeline::{Cascade, Reader};
 use crate::publish::{Publication, Watch};
 use crate::slot::{Outlet, Slots};
 use std::collections::BTreeMap;
@@ -96,7 +98,13 @@ impl Fleet {
                     let known = Arc::clone(&self.cameras[&camera.name].known);
                     let second = plan.loaded_seconds.remove(&camera.name);
                     let cascade = self.cascade(camera, &model.info, second, runtime)?;
-                    Ok(Lane { name: camera.name.clone(), known, preprocessor, filter, cascade })
+                    let collector = collector(camera, &model.info)?;
+                    let filter = match &collector {
+                        Some(collector) => filter.from(collector.floor()),
+                        None => filter,
+                    };
+                    let reader = Reader { filter, cascade, collector };
+                    Ok(Lane { name: camera.name.clone(), known, preprocessor, reader })
                 })
                 .collect::<anyhow::Result<_>>()?;
             let engine =
@@ -242,6 +250,16 @@ fn lanes<'a>(cameras: &'a [config::Camera], model: &'a str) -> impl Iterator<Ite
     cameras.iter().filter(move |camera| camera.model == model)
 }
 
+/// What saves a camera's frames worth labelling, where the config asks for it.
+fn collector(camera: &config::Camera, model: &ModelInfo) -> anyhow::Result<Option<Collector>> {
+    let Some(collect) = &camera.collect else { return Ok(None) };
+    let folder = collect.path.clone().or_else(|| state_directory().map(|folder| folder.join("collect")));
+    let folder =
+        folder.ok_or_else(|| anyhow::anyhow!("collect: there is no state directory; name a path"))?;
+    let collector = Collector::start(collect, &camera.name, &model.labels, folder);
+    collector.map(Some).map_err(|why| anyhow::anyhow!("camera {}: collect: {why}", camera.name))
+}
+
 /// Logs what a model was found to be, and what of it is only assumed.
 fn introduce(name: &str, model: &ModelInfo) {
     let found = |key: &str| model.findings.iter().find(|f| f.key == key).map_or("", |f| f.value.as_str());
@@ -280,6 +298,7 @@ mod tests {
             threshold: 0.5,
             labels: None,
             classify: None,
+            collect: None,
         };
         let mut fleet = Fleet::default();
         fleet.cameras.insert(camera.name.clone(), Camera::hung(camera));

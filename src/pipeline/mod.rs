@@ -7,7 +7,7 @@ mod cascade;
 mod run;
 
 pub use cascade::{Cascade, fits};
-pub use run::{Job, Seen, Spare, infer_frames, prepare_frames};
+pub use run::{Job, Reader, Seen, Spare, infer_frames, prepare_frames};
 
 use crate::decode::{Answer, Decoder};
 use crate::frame::{Frame, Size};
@@ -70,6 +70,8 @@ impl Stopwatch {
 #[derive(Clone, Debug)]
 pub struct Filter {
     threshold: f32,
+    /// Answers are read from here on.
+    floor: f32,
     /// By class; absent: all are reported.
     reported: Option<Vec<bool>>,
 }
@@ -82,7 +84,20 @@ impl Filter {
             return Err(format!("the model has no label {unknown}"));
         }
         let reported = labels.map(|wanted| model.labels.iter().map(|label| wanted.contains(label)).collect());
-        Ok(Self { threshold, reported })
+        Ok(Self { threshold, floor: threshold, reported })
+    }
+
+    /// Has answers read from `floor` on where that is less than the threshold; [`cut`](Self::cut) takes what is below
+    /// the threshold away.
+    #[must_use]
+    pub fn from(self, floor: f32) -> Self {
+        Self { floor: floor.min(self.threshold), ..self }
+    }
+
+    /// Takes away what is not to be reported.
+    pub fn cut(&self, answer: &mut Answer) {
+        answer.detections.retain(|d| d.score >= self.threshold);
+        answer.classes.retain(|c| c.score >= self.threshold);
     }
 
     /// The least score.
@@ -133,7 +148,7 @@ pub fn finish(
     answer: &mut Answer,
     watch: &mut Stopwatch,
 ) {
-    decoder.decode(engine, &prepared.placement, filter.threshold, answer);
+    decoder.decode(engine, &prepared.placement, filter.floor, answer);
     if let Some(reported) = &filter.reported {
         let is_reported = |class: usize| reported.get(class).copied().unwrap_or(false);
         answer.detections.retain(|d| is_reported(d.class));

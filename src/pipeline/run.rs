@@ -2,6 +2,7 @@
 //! Two inputs go round between them; with a frame in each, cameras are left to overwrite their newest.
 
 use super::{Cascade, Filter, Prepared, StepError, Stopwatch, finish, infer, look_again, prepare};
+use crate::collect::Collector;
 use crate::decode::Answer;
 use crate::frame::{Frame, Timestamp};
 use crate::infer::{InferError, InputMemory};
@@ -17,11 +18,36 @@ use std::time::Duration;
 const BEAT: Duration = Duration::from_millis(500);
 
 /// What goes round: an input of the model, and the frame it was written from, for a second look. A camera
-/// without a second model does without the frame.
+/// whose [`Reader`] wants no frames does without.
 #[derive(Debug)]
 pub struct Carrier {
     input: Box<dyn InputMemory>,
     frame: Frame,
+}
+
+/// What becomes of a camera's answers.
+#[derive(Debug)]
+pub struct Reader {
+    /// What is reported.
+    pub filter: Filter,
+    /// A second model on what is reported.
+    pub cascade: Option<Cascade>,
+    /// Saves frames worth labelling.
+    pub collector: Option<Collector>,
+}
+
+impl Reader {
+    /// One that reports, and no more.
+    #[must_use]
+    pub const fn new(filter: Filter) -> Self {
+        Self { filter, cascade: None, collector: None }
+    }
+
+    /// Whether it needs the frame itself.
+    #[must_use]
+    pub const fn wants_frames(&self) -> bool {
+        self.cascade.is_some() || self.collector.is_some()
+    }
 }
 
 /// What came of a frame.
@@ -128,7 +154,7 @@ pub fn prepare_frames(
 /// `seen` what came of it, until the other thread ended. Once `abandoned`, frames that wait are dropped.
 pub fn infer_frames(
     model: &mut Model,
-    cameras: &mut [(Filter, Option<Cascade>)],
+    cameras: &mut [Reader],
     (spare, jobs): &(SyncSender<Carrier>, Receiver<Job>),
     seen: &mut dyn FnMut(&Job, Seen<'_>),
     abandoned: &AtomicBool,
@@ -148,12 +174,20 @@ pub fn infer_frames(
         job.watch.resume();
         match infer(model.engine.as_mut(), job.carrier.input.as_mut(), &mut job.watch) {
             Ok(()) => {
-                let (filter, cascade) = &mut cameras[job.camera];
+                let Reader { filter, cascade, collector } = &mut cameras[job.camera];
                 let (engine, decoder) = (model.engine.as_ref(), &mut model.info.decoder);
                 finish(filter, decoder, engine, &job.prepared, &mut answer, &mut job.watch);
+                let worth_it = collector.as_mut().is_some_and(|collector| {
+                    let worth_it = collector.judge(job.captured, &answer);
+                    filter.cut(&mut answer);
+                    worth_it
+                });
                 let second = cascade.as_mut().map_or(Ok(()), |cascade| {
                     look_again(cascade, &job.carrier.frame, &mut answer, &mut job.watch)
                 });
+                if let Some(collector) = collector.as_mut().filter(|_| worth_it) {
+                    collector.hand(&mut job.carrier.frame);
+                }
                 seen(&job, second.as_ref().map_or_else(|e| Seen::Half(&answer, e), |()| Seen::All(&answer)));
             }
             Err(e) => seen(&job, Seen::Nothing(&e)),

@@ -66,7 +66,7 @@ fn with_nothing_named_the_shapes_of_the_test_pattern_are_found() {
     let (code, stdout, stderr) = demo(here.path(), &[]);
     assert!(code == 0 && stdout.contains("test_pattern"), "{stdout} {stderr}");
 
-    let mut edgecam = Command::new(env!("CARGO_BIN_EXE_edgecam"))
+    let mut edgecam = crate::support::edgecam()
         .args(["run", "--config", "configs/demo.toml"])
         .current_dir(project())
         .stdout(Stdio::piped())

@@ -3,6 +3,7 @@
 
 mod broker;
 mod cascade;
+mod collect;
 mod config;
 mod control;
 mod daemon;

@@ -1,19 +1,18 @@
 //! `edgecam selftest`, and how good its models are. Nothing from outside the repository is needed.
 
-use crate::support::outcome;
-use std::process::Command;
+use crate::support::{edgecam, outcome, project};
 
-fn edgecam(args: &[&str]) -> (i32, String, String) {
-    outcome(&Command::new(env!("CARGO_BIN_EXE_edgecam")).args(args).output().expect("edgecam runs"))
+fn run(args: &[&str]) -> (i32, String, String) {
+    outcome(&edgecam().args(args).output().expect("edgecam runs"))
 }
 
 #[test]
 fn this_machine_computes_what_was_recorded() {
-    let (code, stdout, stderr) = edgecam(&["selftest"]);
+    let (code, stdout, stderr) = run(&["selftest"]);
     assert!(code == 0 && stderr.is_empty(), "{stdout} {stderr}");
     assert!(stdout.lines().all(|line| line.contains(", as recorded, ")), "{stdout}");
 
-    let (_, stdout, _) = edgecam(&["selftest", "--json"]);
+    let (_, stdout, _) = run(&["selftest", "--json"]);
     let reports: serde_json::Value = serde_json::from_str(&stdout).expect("it is JSON");
     let first = &reports[0];
     assert!(
@@ -26,9 +25,7 @@ fn this_machine_computes_what_was_recorded() {
 
 #[test]
 fn an_engine_that_cannot_run_is_a_sentence() {
-    let program = env!("CARGO_BIN_EXE_edgecam");
-    let output =
-        Command::new(program).arg("selftest").env("EDGECAM_LITERT", "/nowhere/libLiteRt.so").output();
+    let output = edgecam().arg("selftest").env("EDGECAM_LITERT", "/nowhere/libLiteRt.so").output();
     let (code, stdout, stderr) = outcome(&output.expect("edgecam runs"));
     assert!(code == 1 && stdout.is_empty() && stderr.contains("/nowhere/libLiteRt.so"), "{stdout} {stderr}");
 }
@@ -37,13 +34,13 @@ fn an_engine_that_cannot_run_is_a_sentence() {
 fn both_models_know_the_shapes() {
     let folder = tempfile::tempdir().expect("a folder");
     let place = folder.path().to_str().expect("a name");
-    let (code, _, stderr) = edgecam(&["scenes", place, "--count", "150", "--seed", "77"]);
+    let (code, _, stderr) = run(&["scenes", place, "--count", "150", "--seed", "77"]);
     assert_eq!(code, 0, "{stderr}");
-    let models = crate::support::project().join("models");
+    let models = project().join("models");
     let detector = models.join("edgecam-selftest.tflite").display().to_string();
     let (images, truth) = (format!("{place}/images"), format!("{place}/labels"));
     let names = format!("{place}/config.yaml");
-    let (code, stdout, stderr) = edgecam(&[
+    let (code, stdout, stderr) = run(&[
         "eval", "--model", &detector, "--images", &images, "--truth", &truth, "--names", &names, "--json",
     ]);
     assert_eq!(code, 0, "{stderr}");

@@ -264,6 +264,7 @@ fn camera(source: Source, stall_timeout: Duration) -> Camera {
         threshold: 0.5,
         labels: None,
         classify: None,
+        collect: None,
     }
 }
 

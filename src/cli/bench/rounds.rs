@@ -6,8 +6,7 @@ use crate::decode::Answer;
 use crate::frame::{Frame, Timestamp};
 use crate::model::Model;
 use crate::pipeline::{
-    Cascade, Filter, Line, Prepared, Seen, Spare, Stopwatch, finish, infer, infer_frames, prepare,
-    prepare_frames,
+    Line, Prepared, Reader, Seen, Spare, Stopwatch, finish, infer, infer_frames, prepare, prepare_frames,
 };
 use crate::preprocess::Preprocessor;
 use crate::publish::{Observation, message};
@@ -161,7 +160,7 @@ fn message_allocations(
 pub fn overlapped(
     model: &mut Model,
     preprocessors: &mut [(Preprocessor, bool); 1],
-    filters: &mut [(Filter, Option<Cascade>); 1],
+    filters: &mut [Reader; 1],
     frames: &[Frame],
     n: usize,
     samples: &mut Samples,

@@ -25,6 +25,7 @@ fn camera(name: &str, labels: Option<&[&str]>) -> Camera {
         threshold: 0.5,
         labels: labels.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
         classify: None,
+        collect: None,
     }
 }
 
