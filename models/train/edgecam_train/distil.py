@@ -23,8 +23,11 @@ def distil(run: Run) -> Detector:
     return fit(run, "distil", small, run.recipe["distil"], lesson(big, small), look=lambda m: look(run, m, run.recipe["export"]["size"]))
 
 
-def lesson(big: Detector, small):
-    """The loss of a step: the boxes', and how far the answers are from the big one's."""
+def lesson(big: Detector, small, precise: bool = False):
+    """The loss of a step: the boxes', and how far the answers are from the big one's.
+
+    `precise`: the small one computes in float32, not in bfloat16.
+    """
     big.eval().requires_grad_(False)
 
     def step(x, truth, ignored, _features, _progress):
@@ -32,6 +35,7 @@ def lesson(big: Detector, small):
             big.to(x.device)
             with torch.no_grad():
                 wanted, scores = big(x)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=not precise):
             encodings, logits = small(x)
         total, figures = loss(encodings, logits, truth, ignored, x.shape[-1])
         copied = agreement(encodings.float(), logits.float(), wanted.float(), scores.float().sigmoid())

@@ -71,7 +71,8 @@ def fit(run: Run, name: str, model, settings: dict, step_loss, extra=None, teach
     began = time.monotonic()
     bar = tqdm(batches(stream, batch, start), name, total, initial=start, unit="batch")
     for step, (x, truth, ignored, features) in enumerate(bar, start):
-        rate = settings["rate"] * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / total)) / 2)
+        warm = min(1.0, (step + 1) / settings.get("warm_up", WARM_UP))
+        rate = settings["rate"] * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * step / total)) / 2)
         for group in optimiser.param_groups:
             group["lr"] = rate
         everything.train()

@@ -17,7 +17,7 @@ from .train import train
 
 # Channels are kept in groups of 8, which is what kernels work on; at least this share of each block stays.
 GROUP, LEAST = 8, 0.25
-PICTURES = 1536
+PICTURES = 768
 
 
 def prune(run: Run) -> Detector:

@@ -20,7 +20,7 @@ from .train import train
 def quantise(run: Run) -> Detector:
     """Writes quantise.done; returns the detector with folded, trained weights, without the rounding."""
     model = Rounded(folded(distil(run)))
-    fit(run, "quantise", model, run.recipe["quantise"], lesson(train(run), model),
+    fit(run, "quantise", model, run.recipe["quantise"], lesson(train(run), model, precise=True),
         look=lambda m: look(run, m, run.recipe["export"]["size"]))
     model.load_state_dict(torch.load(run.path("quantise.done"), weights_only=True))
     return model.plain()
@@ -67,7 +67,7 @@ class RoundedConv(nn.Module):
         weight = self.conv.weight
         scale = (weight.detach().abs().amax((1, 2, 3)) / 127).clamp(min=1e-8)
         weight = torch.fake_quantize_per_channel_affine(weight, scale, torch.zeros_like(scale, dtype=torch.int32), 0, -127, 127)
-        return self.conv._conv_forward(x, weight.to(x.dtype), self.conv.bias.to(x.dtype))
+        return self.conv._conv_forward(x, weight, self.conv.bias)
 
 
 class Rounded(nn.Module):
