@@ -29,6 +29,9 @@ impl<W: Write + Send> Terminal<W> {
         for d in seen.detections {
             let at = d.bounds.to_pixels(seen.size).to_array();
             write!(line, "  {} {:.0}% {at:?}", label_of(seen.labels, d.class), d.score * 100.0)?;
+            if let Some(second) = d.sub_class {
+                write!(line, " ({} {:.0}%)", label_of(seen.sub_labels, second.class), second.score * 100.0)?;
+            }
         }
         if let Some(best) = seen.classes.first() {
             write!(line, "  {} {:.0}%", label_of(seen.labels, best.class), best.score * 100.0)?;
@@ -46,5 +49,39 @@ impl<W: Write + Send> Sink for Terminal<W> {
             // A closed terminal ends no daemon.
             let _ = self.observe(seen);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::{Class, Detection};
+    use crate::frame::{Size, Timestamp};
+    use crate::geometry::NormBox;
+    use crate::pipeline::Latencies;
+
+    #[test]
+    fn a_line_tells_what_is_where_and_what_the_second_model_says() {
+        let terminal = Terminal::new(Vec::new());
+        let bird = Detection {
+            sub_class: Some(Class { class: 1, score: 0.71 }),
+            ..Detection::new(0, 0.9, NormBox::new(0.0, 0.0, 0.5, 0.5))
+        };
+        let seen = Observation {
+            camera: "porch",
+            model: "home",
+            seq: 7,
+            captured: Timestamp::now(),
+            size: Size::new(640, 480),
+            threshold: 0.5,
+            latencies: Latencies::default(),
+            detections: &[bird],
+            classes: &[],
+            labels: &["bird".to_owned()],
+            sub_labels: &["wren".to_owned(), "robin".to_owned()],
+        };
+        terminal.observe(&seen).expect("there is memory");
+        let line = String::from_utf8(terminal.0.into_inner().expect("no panic")).expect("it is text");
+        assert!(line.ends_with("Z porch #7 0.0 ms:  bird 90% [0, 0, 320, 240] (robin 71%)\n"), "{line}");
     }
 }

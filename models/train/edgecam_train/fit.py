@@ -45,7 +45,7 @@ def fit(run: Run, name: str, model, settings: dict, step_loss, extra=None, teach
     """
     if run.path(f"{name}.done").exists():
         average = Average(model)
-        average.model.load_state_dict(torch.load(run.path(f"{name}.done"), weights_only=True))
+        average.model.load_state_dict(torch.load(run.path(f"{name}.done"), weights_only=True, map_location="cpu"))
         return average.model
     where = device()
     everything = torch.nn.ModuleList([model, *([extra] if extra else [])]).to(where)

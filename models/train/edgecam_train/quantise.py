@@ -22,7 +22,7 @@ def quantise(run: Run) -> Detector:
     model = Rounded(folded(distil(run)))
     fit(run, "quantise", model, run.recipe["quantise"], lesson(train(run), model, precise=True),
         look=lambda m: look(run, m, run.recipe["export"]["size"]))
-    model.load_state_dict(torch.load(run.path("quantise.done"), weights_only=True))
+    model.cpu().load_state_dict(torch.load(run.path("quantise.done"), weights_only=True, map_location="cpu"))
     return model.plain()
 
 
