@@ -20,7 +20,12 @@ def main() -> None:
     for step in arguments.steps:
         recipe.seed(run.recipe["seed"])
         classifier = run.recipe.get("kind") == "classify" and step in ("train", "export")
-        getattr(importlib.import_module(".classify" if classifier else f".{step}", __package__), step)(run)
+        try:
+            getattr(importlib.import_module(".classify" if classifier else f".{step}", __package__), step)(run)
+        except OSError as e:
+            raise SystemExit(f"{step}: {e.filename or ''}: {e.strerror or e}") from None
+        except KeyError as e:
+            raise SystemExit(f"{step}: the recipe {arguments.recipe} lacks {e}, or {e} is no name it knows") from None
 
 
 if __name__ == "__main__":

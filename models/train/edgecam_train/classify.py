@@ -15,6 +15,7 @@ from . import export as files
 from . import metadata
 from .fit import device
 from .model import separable, unit
+from .pictures import read_picture
 from .quantise import folded
 from .recipe import Run
 from .stream import rows
@@ -48,7 +49,7 @@ class Crops(Dataset):
 
     def __getitem__(self, n):
         image, (kind, *box) = self.items[n]
-        picture = cv2.cvtColor(cv2.imread(image), cv2.COLOR_BGR2RGB)
+        picture = read_picture(image)
         height, width = picture.shape[:2]
         box = np.array(box) * [width, height, width, height]
         if self.jitter:

@@ -18,6 +18,7 @@ import torch
 from .augment import GREY
 from .boxes import nms
 from .model import anchors, decode
+from .pictures import read_picture
 from .prepare import read
 from .recipe import Run
 from .stream import rows
@@ -52,21 +53,25 @@ def found(boxes: np.ndarray, scores: np.ndarray, frame) -> list:
     return detections
 
 
-def look(run: Run, model, size: int = 256, letterbox: bool = True, part: str = "dev") -> dict:
+def look(run: Run, model, size: int, letterbox: bool = True, part: str = "dev") -> dict:
     """AP50 on the pictures of the dev set."""
+    seen = list(detections(run, model, size, letterbox, part))
+    return average_precision(run.classes, [(row, shape) for row, shape, _ in seen], [found for *_, found in seen])
+
+
+def detections(run: Run, model, size: int, letterbox: bool = True, part: str = "dev"):
+    """Row, shape and detections of each picture of the dev set."""
     device = next(model.parameters()).device
     model.eval()
-    cells, answers, truth = anchors(size, size), [], []
+    cells = anchors(size, size)
     for row in rows(run, part):
-        picture = cv2.cvtColor(cv2.imread(row["image"]), cv2.COLOR_BGR2RGB)
+        picture = read_picture(row["image"])
         canvas, frame = fitted(picture, size, letterbox)
         x = torch.from_numpy(canvas).permute(2, 0, 1)[None].float().div(255).to(device)
         with torch.no_grad():
             encodings, logits = model(x.contiguous(memory_format=torch.channels_last))
         boxes = decode(encodings[0].float().cpu(), cells).numpy()
-        answers.append(found(boxes, logits[0].float().sigmoid().cpu().numpy(), frame))
-        truth.append((row, picture.shape))
-    return average_precision(run.classes, truth, answers)
+        yield row, picture.shape, found(boxes, logits[0].float().sigmoid().cpu().numpy(), frame)
 
 
 def average_precision(classes: list[str], truth: list, answers: list) -> dict:
@@ -144,12 +149,14 @@ class File:
 def evaluate(run: Run) -> None:
     """Writes results.json: {file: {"bytes", "compressed", "ms", "ap", "ap50", class: AP50}}."""
     files = [File(path) for path in sorted(run.folder.glob("*.tflite"))]
+    if not files:
+        raise SystemExit(f"{run.folder} has no .tflite file; run the step `export` first")
     pictures = list(read(run, run.recipe["evaluate"]))
     results = {}
     for file in files:
         cells, answers, truth = anchors(file.size, file.size), [], []
         for row in pictures:
-            picture = cv2.cvtColor(cv2.imread(row["image"]), cv2.COLOR_BGR2RGB)
+            picture = read_picture(row["image"])
             canvas, frame = fitted(picture, file.size)
             file.put(canvas)
             file.model.invoke()

@@ -6,14 +6,15 @@ The shipped file is int8 throughout, with scales for each output channel; the ot
 
 import logging
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
 
 from . import metadata
+from .calibrate import calibrated
 from .distil import distil
 from .evaluate import fitted
+from .pictures import read_picture
 from .prune import prune
 from .quantise import folded, quantise
 from .recipe import Run
@@ -39,7 +40,7 @@ class Shipped(nn.Module):
 def export(run: Run) -> None:
     """Writes the files of every step, and the shipped one with its labels."""
     size = run.recipe["export"]["size"]
-    steps = {"train": folded(train(run)), "quantise": quantise(run)}
+    steps = {"train": folded(train(run)), "quantise": calibrated(run, quantise(run))}
     if "distil" in run.recipe:
         steps |= {"prune": folded(prune(run)), "distil": folded(distil(run))}
     pictures = calibration(run, size)
@@ -77,7 +78,7 @@ def calibration(run: Run, size: int) -> list[np.ndarray]:
     some = some[:: max(1, len(some) // run.recipe["quantise"]["calibrate"])]
     pictures = []
     for row in some:
-        picture = cv2.cvtColor(cv2.imread(row["image"]), cv2.COLOR_BGR2RGB)
+        picture = read_picture(row["image"])
         pictures.append(fitted(picture, size)[0][None].astype(np.float32) / 255)
     return pictures
 

@@ -38,8 +38,16 @@ class Run:
 
 def load(recipe: Path, data: Path | None, folder: Path | None) -> Run:
     """Reads the recipe; makes the run's folder."""
-    with recipe.open("rb") as file:
-        read = tomllib.load(file)
+    try:
+        with recipe.open("rb") as file:
+            read = tomllib.load(file)
+    except OSError as e:
+        raise SystemExit(f"read the recipe {recipe}: {e.strerror}") from None
+    except tomllib.TOMLDecodeError as e:
+        raise SystemExit(f"read the recipe {recipe}: {e}") from None
+    for key in ("name", "classes", "seed", "source"):
+        if key not in read:
+            raise SystemExit(f"the recipe {recipe} lacks {key}")
     data = data or Path(os.environ.get("EDGECAM_TRAIN_DATA", REPOSITORY.parent / "shared" / "data"))
     folder = folder or REPOSITORY / "models" / "train" / "runs" / recipe.stem
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from .augment import clip, light, mosaic, place
 from .features import Teacher
+from .pictures import read_picture
 from .recipe import Run
 
 MOST_OBJECTS, MOST_IGNORED = 48, 96
@@ -37,7 +38,9 @@ class Stream(Dataset):
         self.seed = abs(hash_of(name)) + run.recipe["seed"]
         self.rows, self.phases, self.teacher = rows(run, "train"), phases, teacher
         self.augment = AUGMENT | run.recipe.get("augment", {})
-        self.pictures = [cv2.cvtColor(cv2.imread(r["image"]), cv2.COLOR_BGR2RGB) for r in self.rows]
+        if not self.rows:
+            raise SystemExit("there are no pictures to train on: no source has the set `train`")
+        self.pictures = [read_picture(r["image"]) for r in self.rows]
         self.truth = [(array(r["boxes"]), array(r["ignore"])) for r in self.rows]
         self.length = sum(p["images"] for p in phases)
 

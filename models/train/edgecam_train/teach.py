@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .boxes import iou
+from .pictures import read_picture
 from .recipe import Run
 
 TILE = 0.62
@@ -62,7 +63,7 @@ def interpreter(path: str):
 def look(path: str, numbers: dict, image: str):
     """All views of one picture, merged."""
     cv2.setNumThreads(1)
-    picture = cv2.cvtColor(cv2.imread(image), cv2.COLOR_BGR2RGB)
+    picture = read_picture(image)
     model = interpreter(path)
     found = []
     tiles = [(0, 0, 1, 1)] + [(x, y, x + TILE, y + TILE) for x in (0, 1 - TILE) for y in (0, 1 - TILE)]
