@@ -11,6 +11,7 @@ mod demo;
 mod detect;
 mod eval;
 mod faults;
+mod home;
 mod info;
 mod publish;
 mod pull;

@@ -1,7 +1,7 @@
 """Step `prune`: whole channels go, so that what is left is really faster.
 
 The channels inside a block can go without touching its neighbours. Each is worth what the loss would
-change without it, to first order (Molchanov et al., 2019), for each multiply-add it costs.
+change without it, to first order (Molchanov et al., 2019), for each parameter it costs: size is the limit.
 """
 
 import json

@@ -3,7 +3,6 @@
 import json
 import os
 
-import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -56,7 +55,6 @@ class Stream(Dataset):
         return self.phases[-1], 1.0
 
     def __getitem__(self, n: int):
-        cv2.setNumThreads(1)
         phase, done = self.phase(n)
         size = phase["size"]
         rng = np.random.default_rng([self.seed, n])

@@ -62,7 +62,6 @@ def interpreter(path: str):
 
 def look(path: str, numbers: dict, image: str):
     """All views of one picture, merged."""
-    cv2.setNumThreads(1)
     picture = read_picture(image)
     model = interpreter(path)
     found = []
