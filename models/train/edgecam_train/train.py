@@ -20,7 +20,7 @@ def big(run: Run) -> Detector:
 
 def started(run: Run, model: Detector) -> Detector:
     """The model with the weights it shall start from, where the recipe names a file and shapes agree."""
-    if "start" in run.recipe["train"]:
+    if "start" in run.recipe["train"] and not run.path("train.done").exists():
         weights = torch.load(REPOSITORY / run.recipe["train"]["start"], weights_only=True)
         mine = model.state_dict()
         same = {k: v.float() if v.is_floating_point() else v for k, v in weights.items() if k in mine and mine[k].shape == v.shape}
