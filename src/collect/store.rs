@@ -55,7 +55,7 @@ impl Store {
         for folder in [&images, &texts] {
             DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         }
-        write_whole(&self.folder.join("config.yaml"), self.names().as_bytes()).map_err(failed)?;
+        self.name_classes()?;
         let name = format!("{}-{:013}-{}", self.camera, unix.as_millis(), reason.word());
         write_whole(&texts.join(format!("{name}.txt")), yolo(suggested).as_bytes()).map_err(failed)?;
         let picture = images.join(format!("{name}.jpg"));
@@ -67,6 +67,23 @@ impl Store {
         Ok(Saved { name })
     }
 
+    /// Writes the names of the classes; refuses a folder whose pictures are labelled with others.
+    fn name_classes(&self) -> Result<(), String> {
+        let (path, names) = (self.folder.join("config.yaml"), self.names());
+        let failed = |e: io::Error| format!("write to {}: {e}", self.folder.display());
+        match fs::read_to_string(&path) {
+            Ok(known) if known == names => Ok(()),
+            Ok(_) => Err(format!(
+                "{} names other classes than this model has; choose another folder",
+                path.display()
+            )),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                write_whole(&path, names.as_bytes()).map_err(failed)
+            }
+            Err(e) => Err(failed(e)),
+        }
+    }
+
     /// A `data.yaml` as Ultralytics reads it.
     fn names(&self) -> String {
         let mut text = String::from("path: .\ntrain: images\nval: images\n\nnames:\n");
@@ -76,13 +93,15 @@ impl Store {
         text
     }
 
-    /// Removes the oldest pictures until the rest fits; those of all cameras count.
+    /// Removes the oldest collected pictures until the rest fits; those of all cameras count, and no file that has
+    /// another name.
     fn shrink(&self, images: &Path, texts: &Path) -> io::Result<()> {
         let mut files = Vec::new();
         for entry in fs::read_dir(images)? {
             let entry = entry?;
-            let meta = entry.metadata()?;
-            if meta.is_file() {
+            // Another camera may have removed it.
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.is_file() && is_collected(&entry.path()) {
                 files.push((meta.modified()?, entry.path(), meta.len()));
             }
         }
@@ -93,13 +112,26 @@ impl Store {
             if total <= self.max_bytes {
                 break;
             }
-            fs::remove_file(path)?;
+            match fs::remove_file(path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
             let stem = path.file_stem().unwrap_or_default();
             let _ = fs::remove_file(texts.join(stem).with_extension("txt"));
             total -= bytes;
         }
         Ok(())
     }
+}
+
+/// Whether a file is called as [`Store::save`] calls pictures.
+fn is_collected(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let parts = name.strip_suffix(".jpg").and_then(|stem| stem.rsplit_once('-'));
+    let Some((rest, word)) = parts else { return false };
+    let time = rest.rsplit_once('-').map_or("", |(_, time)| time);
+    let reasons = [Reason::Uncertain, Reason::Scene, Reason::Negative];
+    time.len() == 13 && time.bytes().all(|b| b.is_ascii_digit()) && reasons.iter().any(|r| r.word() == word)
 }
 
 /// A line a detection: class, centre, width and height in fractions of the picture.
@@ -125,7 +157,8 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .truncate(true)
         .mode(0o600)
         .open(&new)
-        .and_then(|mut file: File| file.write_all(bytes))
+        // On the disk before it has its name: a power cut leaves no empty picture.
+        .and_then(|mut file: File| file.write_all(bytes).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&new, path));
     if written.is_err() {
         let _ = fs::remove_file(&new);
@@ -173,6 +206,25 @@ mod tests {
         assert!(config.ends_with("names:\n  0: \"person\"\n  1: \"dog: \\\"big\\\"\"\n"), "{config}");
         let mode = |path: PathBuf| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
         assert_eq!((mode(folder.clone()), mode(folder.join("config.yaml"))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn what_is_not_its_own_stays() {
+        let here = tempfile::tempdir().expect("a folder");
+        let images = here.path().join("images");
+        fs::create_dir_all(&images).expect("the folder is ours");
+        for name in ["holiday.jpg", "porch-0000000000001-mine.jpg", "porch-12-scene.jpg"] {
+            fs::write(images.join(name), [0; 1000]).expect("the folder is ours");
+        }
+        let mut store = Store::new(here.path().to_owned(), 250, "porch", Arc::from(["person".to_owned()]));
+        store.save(Reason::Scene, Duration::from_millis(2), [7; 100], &[]).expect("there is room");
+        assert_eq!(names(here.path(), "images").len(), 4);
+        let mut other = Store::new(here.path().to_owned(), 250, "yard", Arc::from(["fox".to_owned()]));
+        let why = other.save(Reason::Scene, Duration::ZERO, [7], &[]).expect_err("other classes");
+        assert!(
+            why.ends_with("config.yaml names other classes than this model has; choose another folder"),
+            "{why}"
+        );
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub struct Worth {
     uncertain: [f32; 2],
     negatives: Option<Duration>,
     last: Option<Instant>,
+    last_uncertain: Option<Instant>,
     last_negative: Option<Instant>,
 }
 
@@ -46,6 +47,7 @@ impl Worth {
             uncertain: *uncertain,
             negatives: *negatives,
             last: None,
+            last_uncertain: None,
             last_negative: None,
         }
     }
@@ -56,21 +58,25 @@ impl Worth {
         self.uncertain[0]
     }
 
-    /// The reason to look at a frame of `now` with these scores, at most one each interval.
+    /// The reason to look at a frame of `now` with these scores: an uncertain one each interval, and another each
+    /// interval.
     pub fn judge(&mut self, now: Instant, scores: impl Iterator<Item = f32>) -> Option<Reason> {
         let since = |then: Option<Instant>| then.map(|then| now.saturating_duration_since(then));
-        if since(self.last).is_some_and(|passed| passed < self.interval) {
-            return None;
-        }
+        let early = |then| since(then).is_some_and(|passed| passed < self.interval);
         let [low, high] = self.uncertain;
         let (mut unsure, mut any) = (false, false);
         for score in scores.filter(|&score| score >= low) {
             (unsure, any) = (unsure || score <= high, true);
         }
         let due = |every: Duration| since(self.last_negative).is_none_or(|passed| passed >= every);
-        let reason = if unsure {
-            Reason::Uncertain
-        } else if !any && self.negatives.is_some_and(due) {
+        if unsure && !early(self.last_uncertain) {
+            self.last_uncertain = Some(now);
+            return Some(Reason::Uncertain);
+        }
+        if early(self.last) {
+            return None;
+        }
+        let reason = if !any && self.negatives.is_some_and(due) {
             self.last_negative = Some(now);
             Reason::Negative
         } else {
@@ -99,12 +105,14 @@ mod tests {
             worth.judge(start + Duration::from_secs(seconds), scores.iter().copied())
         };
         assert_eq!(at(0, &[0.9, 0.3]), Some(Reason::Uncertain));
+        assert_eq!(at(1, &[0.9]), Some(Reason::Scene));
         assert_eq!(at(9, &[0.4]), None);
-        assert_eq!(at(10, &[0.9]), Some(Reason::Scene));
-        assert_eq!(at(20, &[0.1]), Some(Reason::Negative));
-        assert_eq!(at(30, &[]), Some(Reason::Scene));
-        assert_eq!(at(79, &[]), Some(Reason::Scene));
-        assert_eq!(at(89, &[]), Some(Reason::Negative));
+        assert_eq!(at(11, &[0.9, 0.4]), Some(Reason::Uncertain));
+        assert_eq!(at(12, &[0.9]), Some(Reason::Scene));
+        assert_eq!(at(22, &[0.1]), Some(Reason::Negative));
+        assert_eq!(at(32, &[]), Some(Reason::Scene));
+        assert_eq!(at(80, &[]), Some(Reason::Scene));
+        assert_eq!(at(90, &[]), Some(Reason::Negative));
         let mut never = Worth::new(&config::Collect { negatives: None, ..config });
         assert_eq!(never.judge(start, std::iter::empty()), Some(Reason::Scene));
     }

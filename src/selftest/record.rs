@@ -64,7 +64,7 @@ impl Sighting {
             (Some((label, score)), Some((other, other_score))) => {
                 label == other && close(*score, *other_score)
             }
-            // Only the best few are asked about; which these are may differ.
+            // Only the best few are asked about; which these are may differ by one whose score is nearly the same.
             _ => true,
         };
         self.label == other.label
@@ -112,6 +112,10 @@ impl Recorded {
             let missing = mine.seen.iter().filter(|m| m.counts() && !theirs.seen.iter().any(|t| m.is(t)));
             let new = theirs.seen.iter().filter(|t| t.counts() && !mine.seen.iter().any(|m| m.is(t)));
             let place = format!("scene {} frame {}", mine.seed, mine.frame);
+            let asked = |scene: &Scene| scene.seen.iter().filter(|seen| seen.second.is_some()).count();
+            if asked(mine) > 0 && asked(theirs) == 0 && !theirs.seen.is_empty() {
+                found.push(format!("{place}: the classifier names nothing"));
+            }
             found.extend(missing.map(|m| format!("{place}: {} is missing", m.in_words())));
             found.extend(new.map(|t| format!("{place}: {} was not there", t.in_words())));
         }
@@ -153,12 +157,13 @@ mod tests {
         for (now, parts) in [
             (vec![], &["scene 1 frame 2: red 0.90 at [0.1, 0.0, 0.5, 0.4] (red 0.80) is missing"][..]),
             (
-                vec![seen("red", 0.8, 0.1, None)],
-                &["red 0.90", "red 0.80 at [0.1, 0.0, 0.5, 0.4] was not there"],
+                vec![seen("red", 0.8, 0.1, Some(0.8))],
+                &["red 0.90", "red 0.80 at [0.1, 0.0, 0.5, 0.4] (red 0.80) was not there"],
             ),
-            (vec![seen("red", 0.9, 0.2, None)], &["is missing", "was not there"]),
+            (vec![seen("red", 0.9, 0.1, None)], &["the classifier names nothing"]),
+            (vec![seen("red", 0.9, 0.2, Some(0.8))], &["is missing", "was not there"]),
             (vec![seen("red", 0.9, 0.1, Some(0.5))], &["is missing", "(red 0.50) was not there"]),
-            (vec![seen("blue", 0.9, 0.1, None)], &["red 0.90", "blue 0.90"]),
+            (vec![seen("blue", 0.9, 0.1, Some(0.8))], &["red 0.90", "blue 0.90"]),
         ] {
             let found = recorded.differences(&record(now));
             assert_eq!(found.len(), parts.len(), "{found:?}");

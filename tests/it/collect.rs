@@ -81,12 +81,13 @@ fn the_folder_stays_within_its_limit() {
     let into = here.path().join("garden");
     let place = into.display().to_string();
     std::fs::create_dir_all(into.join("images")).expect("the folder is ours");
-    std::fs::write(into.join("images/old-1-scene.jpg"), vec![0; 1 << 20]).expect("the folder is ours");
+    std::fs::write(into.join("images/old-0000000000001-scene.jpg"), vec![0; 1 << 20])
+        .expect("the folder is ours");
     let (code, stdout, stderr) =
         collect(&["--config", &config, "--into", &place, "--for", "2s", "--max-bytes", "500KiB"]);
     assert_eq!(code, 0, "{stdout} {stderr}");
     let images = names(&into.join("images"));
-    assert!(!images.is_empty() && !images.contains(&"old-1-scene.jpg".to_owned()), "{images:?}");
+    assert!(!images.is_empty() && !images.contains(&"old-0000000000001-scene.jpg".to_owned()), "{images:?}");
 }
 
 #[test]
