@@ -57,9 +57,10 @@ impl Store {
         }
         self.name_classes()?;
         let name = format!("{}-{:013}-{}", self.camera, unix.as_millis(), reason.word());
-        write_whole(&texts.join(format!("{name}.txt")), yolo(suggested).as_bytes()).map_err(failed)?;
+        write_whole(&texts.join(format!("{name}.txt")), &self.camera, yolo(suggested).as_bytes())
+            .map_err(failed)?;
         let picture = images.join(format!("{name}.jpg"));
-        if let Err(e) = write_whole(&picture, jpeg.as_ref()) {
+        if let Err(e) = write_whole(&picture, &self.camera, jpeg.as_ref()) {
             let _ = fs::remove_file(texts.join(format!("{name}.txt")));
             return Err(failed(e));
         }
@@ -78,7 +79,7 @@ impl Store {
                 path.display()
             )),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                write_whole(&path, names.as_bytes()).map_err(failed)
+                write_whole(&path, &self.camera, names.as_bytes()).map_err(failed)
             }
             Err(e) => Err(failed(e)),
         }
@@ -146,10 +147,10 @@ fn yolo(detections: &[Detection]) -> String {
     text
 }
 
-/// Writes beside `path`, then renames.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes beside `path`, under a name that no other camera takes, then renames.
+fn write_whole(path: &Path, camera: &str, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
-    name.push(".new");
+    name.push(format!(".{camera}.new"));
     let new = PathBuf::from(name);
     let written = OpenOptions::new()
         .write(true)

@@ -8,7 +8,7 @@ use super::state_directory::state_directory;
 use crate::collect::Collector;
 use crate::config;
 use crate::infer::Runtime;
-use crate::model::{Finding, Model, ModelInfo, Stamp};
+use crate::model::{DecoderKind, Finding, Model, ModelInfo, Stamp};
 use crate::pipeline::{Cascade, Reader};
 use crate::publish::{Publication, Watch};
 use crate::slot::{Outlet, Slots};
@@ -100,8 +100,11 @@ impl Fleet {
                     let cascade = self.cascade(camera, &model.info, second, runtime)?;
                     let collector = collector(camera, &model.info)?;
                     let filter = match &collector {
-                        Some(collector) => filter.from(collector.floor()),
-                        None => filter,
+                        // FOMO joins cells over the threshold: another one makes other boxes.
+                        Some(collector) if model.info.decoder.kind() != DecoderKind::Fomo => {
+                            filter.from(collector.floor())
+                        }
+                        _ => filter,
                     };
                     let reader = Reader { filter, cascade, collector };
                     Ok(Lane { name: camera.name.clone(), known, preprocessor, reader })

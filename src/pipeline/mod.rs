@@ -94,10 +94,9 @@ impl Filter {
         Self { floor: floor.min(self.threshold), ..self }
     }
 
-    /// Takes away what is not to be reported.
+    /// Takes away the detections that are not to be reported.
     pub fn cut(&self, answer: &mut Answer) {
         answer.detections.retain(|d| d.score >= self.threshold);
-        answer.classes.retain(|c| c.score >= self.threshold);
     }
 
     /// The least score.
