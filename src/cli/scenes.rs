@@ -2,12 +2,12 @@
 //! them.
 
 use super::Exit;
+use crate::eval::layout::{add_object, data_yaml};
 use crate::frame::Size;
 use crate::source::test_pattern::{LABELS, draw, visible_truth};
 use anyhow::Context;
 use clap::Args;
 use image::{ColorType, save_buffer};
-use std::fmt::Write as _;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -55,26 +55,15 @@ impl Scenes {
                 .with_context(|| format!("write {}", path.display()))?;
             let mut lines = String::new();
             for (class, b) in visible_truth(scene, self.size, frame) {
-                let (x, y) = (f32::midpoint(b.x_min, b.x_max), f32::midpoint(b.y_min, b.y_max));
-                let (w, h) = (b.x_max - b.x_min, b.y_max - b.y_min);
-                writeln!(lines, "{class} {x:.6} {y:.6} {w:.6} {h:.6}")?;
+                add_object(&mut lines, class, b);
                 objects += 1;
             }
             write(&labels.join(format!("{i:06}.txt")), &lines)?;
         }
-        write(&self.out.join("config.yaml"), &config()?)?;
+        write(&self.out.join("config.yaml"), &data_yaml(&LABELS))?;
         writeln!(out, "{} pictures with {objects} objects in {}", self.count, self.out.display())?;
         Ok(Exit::Fine)
     }
-}
-
-/// A `data.yaml` as Ultralytics reads it.
-fn config() -> Result<String, std::fmt::Error> {
-    let mut text = String::from("path: .\ntrain: images\nval: images\n\nnames:\n");
-    for (class, label) in LABELS.iter().enumerate() {
-        writeln!(text, "  {class}: {label}")?;
-    }
-    Ok(text)
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

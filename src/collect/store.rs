@@ -4,7 +4,7 @@
 
 use super::Reason;
 use crate::decode::Detection;
-use std::fmt::Write as _;
+use crate::eval::layout::{add_object, data_yaml};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -57,8 +57,11 @@ impl Store {
         }
         self.name_classes()?;
         let name = format!("{}-{:013}-{}", self.camera, unix.as_millis(), reason.word());
-        write_whole(&texts.join(format!("{name}.txt")), &self.camera, yolo(suggested).as_bytes())
-            .map_err(failed)?;
+        let mut text = String::new();
+        for d in suggested {
+            add_object(&mut text, d.class, d.bounds);
+        }
+        write_whole(&texts.join(format!("{name}.txt")), &self.camera, text.as_bytes()).map_err(failed)?;
         let picture = images.join(format!("{name}.jpg"));
         if let Err(e) = write_whole(&picture, &self.camera, jpeg.as_ref()) {
             let _ = fs::remove_file(texts.join(format!("{name}.txt")));
@@ -70,7 +73,7 @@ impl Store {
 
     /// Writes the names of the classes; refuses a folder whose pictures are labelled with others.
     fn name_classes(&self) -> Result<(), String> {
-        let (path, names) = (self.folder.join("config.yaml"), self.names());
+        let (path, names) = (self.folder.join("config.yaml"), data_yaml(&self.labels));
         let failed = |e: io::Error| format!("write to {}: {e}", self.folder.display());
         match fs::read_to_string(&path) {
             Ok(known) if known == names => Ok(()),
@@ -83,15 +86,6 @@ impl Store {
             }
             Err(e) => Err(failed(e)),
         }
-    }
-
-    /// A `data.yaml` as Ultralytics reads it.
-    fn names(&self) -> String {
-        let mut text = String::from("path: .\ntrain: images\nval: images\n\nnames:\n");
-        for (class, label) in self.labels.iter().enumerate() {
-            let _ = writeln!(text, "  {class}: {label:?}");
-        }
-        text
     }
 
     /// Removes the oldest collected pictures until the rest fits; those of all cameras count, and no file that has
@@ -133,18 +127,6 @@ fn is_collected(path: &Path) -> bool {
     let time = rest.rsplit_once('-').map_or("", |(_, time)| time);
     let reasons = [Reason::Uncertain, Reason::Scene, Reason::Negative];
     time.len() == 13 && time.bytes().all(|b| b.is_ascii_digit()) && reasons.iter().any(|r| r.word() == word)
-}
-
-/// A line a detection: class, centre, width and height in fractions of the picture.
-fn yolo(detections: &[Detection]) -> String {
-    let mut text = String::new();
-    for d in detections {
-        let b = d.bounds;
-        let (x, y) = (f32::midpoint(b.x_min, b.x_max), f32::midpoint(b.y_min, b.y_max));
-        let (w, h) = (b.x_max - b.x_min, b.y_max - b.y_min);
-        let _ = writeln!(text, "{} {x:.6} {y:.6} {w:.6} {h:.6}", d.class);
-    }
-    text
 }
 
 /// Writes beside `path`, under a name that no other camera takes, then renames.

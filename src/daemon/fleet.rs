@@ -102,7 +102,7 @@ impl Fleet {
                     let filter = match &collector {
                         // FOMO joins cells over the threshold: another one makes other boxes.
                         Some(collector) if model.info.decoder.kind() != DecoderKind::Fomo => {
-                            filter.from(collector.floor())
+                            filter.reading_from(collector.floor())
                         }
                         _ => filter,
                     };

@@ -3,6 +3,7 @@
 
 pub mod classes;
 pub mod confusion;
+pub mod layout;
 pub mod metric;
 pub mod truth;
 

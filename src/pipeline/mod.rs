@@ -90,7 +90,7 @@ impl Filter {
     /// Has answers read from `floor` on where that is less than the threshold; [`cut`](Self::cut) takes what is below
     /// the threshold away.
     #[must_use]
-    pub fn from(self, floor: f32) -> Self {
+    pub fn reading_from(self, floor: f32) -> Self {
         Self { floor: floor.min(self.threshold), ..self }
     }
 

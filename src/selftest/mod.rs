@@ -4,7 +4,7 @@
 
 mod record;
 
-pub use record::{Recorded, Scene, Sighting, Tolerance};
+pub use record::{Recorded, Scene, Sighting};
 
 use crate::decode::Answer;
 use crate::frame::{ColorSpace, Frame, PixelFormat, Size, Timestamp};
@@ -41,7 +41,7 @@ const SCENES: [(u64, u64); 12] = [
     (112, 143),
 ];
 /// Below what counts, so that a score at the edge is there on both sides.
-const THRESHOLD: f32 = Tolerance::THRESHOLD - 2.0 * Tolerance::SCORE;
+const THRESHOLD: f32 = record::THRESHOLD - 2.0 * record::SCORE_TOLERANCE;
 
 /// Why there is no answer to compare.
 #[derive(Debug, thiserror::Error)]

@@ -4,18 +4,12 @@ use crate::decode::Detection;
 use crate::geometry::NormBox;
 use serde::{Deserialize, Serialize};
 
-/// How far two answers may be apart and still be the same.
-#[derive(Debug)]
-pub struct Tolerance;
-
-impl Tolerance {
-    /// Scores from here on count.
-    pub const THRESHOLD: f32 = 0.5;
-    /// Between two scores.
-    pub const SCORE: f32 = 0.02;
-    /// Least overlap of two boxes.
-    pub const IOU: f32 = 0.95;
-}
+/// Scores from here on count.
+pub const THRESHOLD: f32 = 0.5;
+/// How far two scores may be apart and still be the same.
+pub const SCORE_TOLERANCE: f32 = 0.02;
+/// The least overlap of two boxes that are the same.
+const LEAST_IOU: f32 = 0.95;
 
 /// A shape that was found.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -54,12 +48,12 @@ impl Sighting {
     }
 
     fn counts(&self) -> bool {
-        self.score >= Tolerance::THRESHOLD
+        self.score >= THRESHOLD
     }
 
     /// Whether this is `other` within the tolerance.
     fn is(&self, other: &Self) -> bool {
-        let close = |a: f32, b: f32| (a - b).abs() <= Tolerance::SCORE;
+        let close = |a: f32, b: f32| (a - b).abs() <= SCORE_TOLERANCE;
         let same_second = match (&self.second, &other.second) {
             (Some((label, score)), Some((other, other_score))) => {
                 label == other && close(*score, *other_score)
@@ -69,7 +63,7 @@ impl Sighting {
         };
         self.label == other.label
             && close(self.score, other.score)
-            && self.iou(other) >= Tolerance::IOU
+            && self.iou(other) >= LEAST_IOU
             && same_second
     }
 }

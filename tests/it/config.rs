@@ -61,12 +61,21 @@ model = "coco"
 name = "e"
 source = { test_pattern = { size = [64, 48], fps = 5, seed = 3 } }
 model = "coco"
+[collect]
+path = "saved"
+max_bytes = "50MiB"
+interval = "5s"
+uncertain = [0.3, 0.5]
+negatives = "0"
 "#;
 
 #[test]
 fn the_good_one_is_good() {
     let config = parse(GOOD, &project().join("test.toml")).expect("a good config");
     assert_eq!((config.cameras.len(), config.models.len()), (5, 1));
+    let collect = config.cameras[4].collect.as_ref().expect("it is for every camera");
+    assert_eq!((collect.max_bytes, collect.uncertain, collect.negatives), (50 << 20, [0.3, 0.5], None));
+    assert_eq!(collect.path.as_deref(), Some(project().join("saved").as_path()));
     assert_eq!(config.mqtt.expect("a broker").prefix, "home/edgecam");
 }
 
