@@ -48,6 +48,7 @@ selftest-models: build train-setup
 	$(CARGO) build --release --locked
 	target/release/edgecam selftest --record >models/edgecam-selftest.json.new
 	mv models/edgecam-selftest.json.new models/edgecam-selftest.json
+	$(CARGO) build --release --locked
 
 clean:
 	$(CARGO) clean

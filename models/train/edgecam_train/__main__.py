@@ -24,6 +24,8 @@ def main() -> None:
             getattr(importlib.import_module(".classify" if classifier else f".{step}", __package__), step)(run)
         except OSError as e:
             raise SystemExit(f"{step}: {e.filename or ''}: {e.strerror or e}") from None
+        except KeyboardInterrupt:
+            raise SystemExit(f"{step}: stopped") from None
         except KeyError as e:
             raise SystemExit(f"{step}: the recipe {arguments.recipe} lacks {e}, or {e} is no name it knows") from None
 

@@ -19,12 +19,11 @@ def place(rng, picture, boxes, ignored, size, scale):
     zx, zy = zoom * stretch, zoom / stretch
     free = lambda room: rng.uniform(min(room, 0), max(room, 0))
     dx, dy = free(size - width * zx), free(size - height * zy)
-    matrix = np.array([[zx, 0, dx], [0, zy, dy]], np.float32)
     mirrored = rng.random() < 0.5
-    if mirrored:
-        matrix = np.array([[-zx, 0, size - dx], [0, zy, dy]], np.float32)
-    method = cv2.INTER_AREA if zoom < 0.5 else cv2.INTER_LINEAR
-    canvas = cv2.warpAffine(picture, matrix, (size, size), flags=method, borderValue=(GREY,) * 3)
+    # Of the middles of pixels, which OpenCV's coordinates are: half a pixel from the edges that boxes are measured from.
+    x, y = dx + (zx - 1) / 2, dy + (zy - 1) / 2
+    matrix = np.array([[-zx, 0, size - 1 - x] if mirrored else [zx, 0, x], [0, zy, y]], np.float32)
+    canvas = cv2.warpAffine(picture, matrix, (size, size), borderValue=(GREY,) * 3)
 
     def move(rows):
         rows = rows.copy()
@@ -99,6 +98,6 @@ def light(rng, picture):
 
 
 def noisy(rng, picture, sigma):
-    """Gaussian noise, of half the resolution as often as not."""
+    """Gaussian noise, the same in all colours."""
     noise = rng.standard_normal(picture.shape[:2], np.float32) * sigma
     return np.clip(picture + noise[..., None], 0, 255).astype(np.uint8)

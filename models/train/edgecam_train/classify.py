@@ -3,7 +3,6 @@
 Input [1, size, size, 3], 0..1; output `scores` [1, classes], each 0..1.
 """
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -13,9 +12,9 @@ from tqdm import tqdm
 
 from . import export as files
 from . import metadata
-from .fit import device
+from .fit import device, save
 from .model import separable, unit
-from .pictures import read_picture
+from .pictures import read_picture, resized
 from .quantise import folded
 from .recipe import Run
 from .stream import rows
@@ -57,7 +56,7 @@ class Crops(Dataset):
             box += np.random.default_rng([self.seed, n]).uniform(-0.12, 0.12, 4) * [*side, *side]
         x0, y0 = (int(max(v, 0)) for v in box[:2])
         x1, y1 = max(int(min(box[2], width)), x0 + 2), max(int(min(box[3], height)), y0 + 2)
-        crop = cv2.resize(picture[y0:y1, x0:x1], (self.size, self.size), interpolation=cv2.INTER_LINEAR)
+        crop = resized(picture[y0:y1, x0:x1], self.size, self.size)
         return torch.from_numpy(crop).permute(2, 0, 1).float() / 255, int(kind)
 
 
@@ -65,6 +64,7 @@ def train(run: Run) -> Classifier:
     """Writes train.done."""
     model = Classifier(run.recipe["model"]["widths"], run.recipe["export"]["size"], len(run.classes))
     path, settings = run.path("train.done"), run.recipe["train"]
+    run.claim("train")
     if path.exists():
         model.load_state_dict(torch.load(path, weights_only=True))
         return model.eval()
@@ -86,7 +86,7 @@ def train(run: Run) -> Classifier:
             schedule.step()
             bar.set_postfix(loss=f"{wrong.item():.3f}")
     model = model.cpu().eval()
-    torch.save(model.state_dict(), path)
+    save(model.state_dict(), path)
     print(f"right on the dev set: {accuracy(run, model):.4f}")
     return model
 
@@ -114,7 +114,7 @@ def export(run: Run) -> None:
     """Writes the int8 file with its labels."""
     size, source = run.recipe["export"]["size"], run.path("train-float32.tflite")
     files.float_file(Shipped(folded(train(run))), size, source)
-    crops = Crops(run, "dev")
+    crops = Crops(run, "train")
     pictures = [crops[n][0].permute(1, 2, 0)[None].numpy() for n in range(0, len(crops), max(1, len(crops) // 200))]
     files.int8_file(source, pictures, run.path("train-int8.tflite"))
     shipped = run.path(f"{run.recipe['name']}.tflite")

@@ -31,10 +31,8 @@ def lesson(big: Detector, small, precise: bool = False):
     big.eval().requires_grad_(False)
 
     def step(x, truth, ignored, _features, _progress):
-        with torch.autocast(x.device.type, torch.bfloat16):
-            big.to(x.device)
-            with torch.no_grad():
-                wanted, scores = big(x)
+        with torch.no_grad(), torch.autocast(x.device.type, torch.bfloat16):
+            wanted, scores = big.to(x.device)(x)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=not precise):
             encodings, logits = small(x)
         total, figures = loss(encodings, logits, truth, ignored, x.shape[-1])

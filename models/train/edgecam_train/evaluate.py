@@ -11,14 +11,14 @@ import time
 import zlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from .augment import GREY
 from .boxes import nms
 from .model import anchors, decode
-from .pictures import read_picture
+from .pictures import read_picture, resized
 from .prepare import read
 from .recipe import Run
 from .stream import rows
@@ -35,7 +35,7 @@ def fitted(picture: np.ndarray, size: int, letterbox: bool = True):
     w, h = round(width * zx), round(height * zy)
     dx, dy = (size - w) // 2, (size - h) // 2
     canvas = np.full((size, size, 3), GREY, np.uint8)
-    canvas[dy : dy + h, dx : dx + w] = cv2.resize(picture, (w, h), interpolation=cv2.INTER_LINEAR)
+    canvas[dy : dy + h, dx : dx + w] = resized(picture, w, h)
     return canvas, (w / width, h / height, dx, dy)
 
 
@@ -153,7 +153,7 @@ def evaluate(run: Run) -> None:
         raise SystemExit(f"{run.folder} has no .tflite file; run the step `export` first")
     pictures = list(read(run, run.recipe["evaluate"]))
     results = {}
-    for file in files:
+    for file in tqdm(files, "evaluate", unit="file"):
         cells, answers, truth = anchors(file.size, file.size), [], []
         for row in pictures:
             picture = read_picture(row["image"])

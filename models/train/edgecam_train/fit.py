@@ -13,7 +13,7 @@ from .stream import Stream, batches
 
 WARM_UP = 400
 CLIP = 10.0
-# Batches between checkpoints, and between looks at the dev set.
+# Batches between checkpoints, and at most between looks at the dev set.
 SAVE, LOOK = 250, 1000
 
 
@@ -37,12 +37,24 @@ class Average:
         torch._foreach_lerp_([mine[i] for i in real], [new[i] for i in real], 1 - decay)
 
 
+def save(state, path) -> None:
+    """Writes a file whole or not at all."""
+    new = path.with_name(f"{path.name}.new")
+    try:
+        torch.save(state, new)
+    except (OSError, RuntimeError) as e:
+        # PyTorch's writer says so little of a full disk.
+        raise SystemExit(f"write {path}: {e}; is there room on the disk?") from None
+    new.rename(path)
+
+
 def fit(run: Run, name: str, model, settings: dict, step_loss, extra=None, teacher=None, look=None):
     """Trains `model` (and `extra`, which is thrown away) and returns its average; goes on where NAME.pt ends.
 
     `step_loss(x, truth, ignored, features, progress)` gives the loss and figures for the log;
     `look(model)` the dev set's figures.
     """
+    run.claim(name)
     if run.path(f"{name}.done").exists():
         average = Average(model)
         average.model.load_state_dict(torch.load(run.path(f"{name}.done"), weights_only=True, map_location="cpu"))
@@ -62,14 +74,15 @@ def fit(run: Run, name: str, model, settings: dict, step_loss, extra=None, teach
         average.model.load_state_dict(saved["average"])
         optimiser.load_state_dict(saved["optimiser"])
         start = average.steps = saved["step"]
-    stream = Stream(run, settings["phases"], teacher, name)
     batch = settings.get("batch", 32)
+    stream = Stream(run, settings["phases"], teacher, name, batch)
     total = len(stream) // batch
+    every = max(1, min(LOOK, total // 8))
     # Dropout and the like; the pictures have their own numbers.
     seed(run.recipe["seed"] + start)
     log = run.path(f"{name}.log.jsonl").open("a")
     began = time.monotonic()
-    bar = tqdm(batches(stream, batch, start), name, total, initial=start, unit="batch")
+    bar = tqdm(batches(stream, start), name, total, initial=start, unit="batch")
     for step, (x, truth, ignored, features) in enumerate(bar, start):
         warm = min(1.0, (step + 1) / settings.get("warm_up", WARM_UP))
         rate = settings["rate"] * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * step / total)) / 2)
@@ -87,17 +100,17 @@ def fit(run: Run, name: str, model, settings: dict, step_loss, extra=None, teach
             average.update(model)
         bar.set_postfix({k: f"{v:.3f}" for k, v in figures.items()})
         last = step + 1 == total
-        if (step + 1) % SAVE == 0 or last:
+        looks = look and ((step + 1) % every == 0 or last)
+        if (step + 1) % SAVE == 0 or looks or last:
             row = {"step": step + 1, "images": (step + 1) * batch, "seconds": round(time.monotonic() - began), "rate": round(rate, 6)}
             row |= {k: round(v, 4) for k, v in figures.items()}
-            if look and ((step + 1) % LOOK == 0 or last):
+            if looks:
                 row |= look(average.model)
                 bar.write(json.dumps(row))
             log.write(json.dumps(row) + "\n")
             log.flush()
             state = {"model": everything.state_dict(), "average": average.model.state_dict(),
                      "optimiser": optimiser.state_dict(), "step": step + 1}
-            torch.save(state, run.path(f"{name}.pt.new"))
-            run.path(f"{name}.pt.new").rename(path)
-    torch.save(average.model.state_dict(), run.path(f"{name}.done"))
+            save(state, path)
+    save(average.model.state_dict(), run.path(f"{name}.done"))
     return average.model.cpu()

@@ -9,6 +9,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import yaml
 from tqdm import tqdm
 
 from .recipe import REPOSITORY, Run
@@ -59,26 +60,39 @@ def scenes(run: Run, source: dict) -> dict:
     if not (folder / "config.yaml").exists():
         program = os.environ.get("EDGECAM", REPOSITORY / "target" / "release" / "edgecam")
         options = [f"--{key}={source[key]}" for key in ("count", "seed", "size", "step")]
-        subprocess.run([program, "scenes", folder, *options], check=True)
+        if subprocess.run([program, "scenes", folder, *options]).returncode:
+            raise SystemExit(f"`{program} scenes` failed; EDGECAM names another edgecam")
     return source | {"kind": "yolo", "images": folder / "images", "config": folder / "config.yaml"}
 
 
 def yolo(run: Run, source: dict, files: list[Path]) -> dict:
     """Labels of the YOLO layout: `labels` in the place of `images`, lines of `class cx cy w h`."""
-    names = {}
-    for line in (run.data / source["config"]).read_text().splitlines():
-        key, _, value = line.strip().partition(":")
-        if key.isdigit():
-            names[int(key)] = value.strip().strip("'\"")
-    known = {}
+    config, known = run.data / source["config"], {}
+    names = yaml.safe_load(config.read_text()).get("names")
+    names = dict(enumerate(names)) if isinstance(names, list) else names
+    if not names:
+        raise SystemExit(f"{config} has no `names` of classes")
     for file in files:
         label = Path("labels".join(str(file.parent).rsplit("images", 1))) / f"{file.stem}.txt"
         known[file.name] = []
-        for line in label.read_text().splitlines() if label.exists() else []:
-            number, cx, cy, w, h = line.split()[:5]
-            cx, cy, w, h = map(float, (cx, cy, w, h))
-            known[file.name].append([names[int(number)], cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2])
+        for n, line in enumerate(label.read_text().splitlines() if label.exists() else [], 1):
+            try:
+                number, *values = line.split()
+                known[file.name].append([names[int(number)], *box_of([float(v) for v in values])])
+            except (ValueError, KeyError):
+                raise SystemExit(f"{label}:{n}: neither `class cx cy w h` nor a polygon of a class that {config} names") from None
     return known
+
+
+def box_of(values: list[float]) -> list[float]:
+    """x0, y0, x1, y1 of a centre with width and height, or around a polygon's corners."""
+    if len(values) == 4:
+        cx, cy, w, h = values
+        return [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]
+    xs, ys = values[::2], values[1::2]
+    if len(xs) < 3 or len(xs) != len(ys):
+        raise ValueError
+    return [min(xs), min(ys), max(xs), max(ys)]
 
 
 def jsonl(run: Run, source: dict, _files: list[Path]) -> dict:

@@ -8,7 +8,9 @@ import json
 
 import torch
 from torch import nn
+from tqdm import tqdm
 
+from .fit import save
 from .loss import loss
 from .model import Detector, Fused
 from .recipe import Run
@@ -17,22 +19,23 @@ from .train import train
 
 # Channels are kept in groups of 8, which is what kernels work on; at least this share of each block stays.
 GROUP, LEAST = 8, 0.25
-PICTURES = 768
+PICTURES, BATCH = 768, 32
 
 
 def prune(run: Run) -> Detector:
     """Writes prune.done and insides.json; returns the pruned detector, not yet retrained."""
     big = train(run)
     path, size = run.path("insides.json"), run.recipe["export"]["size"]
-    if path.exists():
+    run.claim("prune")
+    if run.path("prune.done").exists():
         small = Detector(run.recipe["model"], len(run.classes), json.loads(path.read_text()))
         small.load_state_dict(torch.load(run.path("prune.done"), weights_only=True))
         return small
     kept = choose(big, worth(run, big, size), run.recipe["distil"]["parameters"])
     small = Detector(run.recipe["model"], len(run.classes), [len(k) for k in kept])
     copy(big, small, kept)
-    torch.save(small.state_dict(), run.path("prune.done"))
     path.write_text(json.dumps([len(k) for k in kept]))
+    save(small.state_dict(), run.path("prune.done"))
     print(f"channels inside the blocks: {[len(k) for k in kept]}, {parameters(big)} -> {parameters(small)} parameters")
     return small
 
@@ -49,10 +52,10 @@ def inner(block) -> nn.BatchNorm2d:
 
 def worth(run: Run, model: Detector, size: int) -> list[torch.Tensor]:
     """For each block, each inner channel's share of the loss."""
-    stream = Stream(run, [{"size": size, "images": PICTURES}], None, "prune")
+    stream = Stream(run, [{"size": size, "images": PICTURES}], None, "prune", BATCH)
     sums = [torch.zeros(inner(b).num_features) for b in model.blocks()]
     model.eval().requires_grad_(True)
-    for x, truth, ignored, _ in batches(stream, 32, 0):
+    for x, truth, ignored, _ in tqdm(batches(stream, 0), "prune", PICTURES // BATCH, unit="batch"):
         x = x.float().div(255).contiguous(memory_format=torch.channels_last)
         total, _ = loss(*model(x), truth, ignored, size)
         model.zero_grad()

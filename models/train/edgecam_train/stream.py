@@ -6,10 +6,11 @@ import os
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
 
 from .augment import clip, light, mosaic, place
 from .features import Teacher
-from .pictures import read_picture
+from .pictures import read_picture, resized
 from .recipe import Run
 
 MOST_OBJECTS, MOST_IGNORED = 48, 96
@@ -17,12 +18,21 @@ MOST_OBJECTS, MOST_IGNORED = 48, 96
 AUGMENT = {"mosaic": 0.35, "scale": [0.75, 1.8], "light": True}
 # From there on a phase has no mosaics, so that it ends on real pictures.
 PLAIN_END = 0.85
+# Pictures are kept in memory at most so many times as large as they are shown.
+ROOM = 2
 
 
 def rows(run: Run, part: str) -> list[dict]:
     """The targets of `train` or `dev`."""
     lines = run.need("targets.jsonl", "teach").read_text().splitlines()
     return [row for row in map(json.loads, lines) if row["set"] == part]
+
+
+def within(picture: np.ndarray, largest: int) -> np.ndarray:
+    """The picture with its longer side at most `largest`."""
+    height, width = picture.shape[:2]
+    share = largest / max(height, width)
+    return resized(picture, round(width * share), round(height * share)) if share < 1 else picture
 
 
 def array(boxes: list) -> np.ndarray:
@@ -33,21 +43,25 @@ def array(boxes: list) -> np.ndarray:
 class Stream(Dataset):
     """Picture number n, as phase and seed have it."""
 
-    def __init__(self, run: Run, phases: list[dict], teacher: Teacher | None, name: str):
-        self.seed = abs(hash_of(name)) + run.recipe["seed"]
+    def __init__(self, run: Run, phases: list[dict], teacher: Teacher | None, name: str, batch: int):
+        self.seed = number_of(name) + run.recipe["seed"]
         self.rows, self.phases, self.teacher = rows(run, "train"), phases, teacher
         self.augment = AUGMENT | run.recipe.get("augment", {})
         if not self.rows:
             raise SystemExit("there are no pictures to train on: no source has the set `train`")
-        self.pictures = [read_picture(r["image"]) for r in self.rows]
+        largest = ROOM * max(p["size"] for p in phases)
+        self.pictures = [within(read_picture(r["image"]), largest) for r in tqdm(self.rows, "read", unit="image")]
         self.truth = [(array(r["boxes"]), array(r["ignore"])) for r in self.rows]
-        self.length = sum(p["images"] for p in phases)
+        self.batch, self.length = batch, sum(p["images"] for p in phases)
+        if self.length < batch:
+            raise SystemExit(f"the phases of `{name}` have {self.length} images, fewer than a batch of {batch}")
 
     def __len__(self):
         return self.length
 
     def phase(self, n: int) -> tuple[dict, float]:
-        """The phase that picture n belongs to, and how far it is."""
+        """The phase that the batch of picture n belongs to, and how far it is."""
+        n -= n % self.batch
         for phase in self.phases:
             if n < phase["images"]:
                 return phase, n / phase["images"]
@@ -76,8 +90,8 @@ class Stream(Dataset):
         return self.pictures[i], *self.truth[i]
 
 
-def hash_of(name: str) -> int:
-    """The same in every process, which Python's own is not."""
+def number_of(name: str) -> int:
+    """A number for a training's name, the same in every process."""
     return int.from_bytes(name.encode()[:6].ljust(6), "big") % 2**31
 
 
@@ -92,8 +106,9 @@ def padded(boxes: np.ndarray, most: int, nothing: int) -> np.ndarray:
     return full
 
 
-def batches(stream: Stream, batch: int, start: int) -> DataLoader:
+def batches(stream: Stream, start: int) -> DataLoader:
     """Batches from number `start` on; pictures as float [n, 3, size, size] in 0..1."""
+    batch = stream.batch
     numbers = [range(n * batch, (n + 1) * batch) for n in range(start, len(stream) // batch)]
     workers = max(2, min(8, os.cpu_count() or 2))
     return DataLoader(stream, batch_sampler=[list(n) for n in numbers], num_workers=workers,

@@ -35,6 +35,10 @@ def sightings(run: Run, rows: list[dict]) -> dict:
     """The teacher's boxes of each picture: [class, x0, y0, x1, y1, score]."""
     path = run.path("teacher.jsonl")
     lines = path.read_text().splitlines() if path.exists() else []
+    if lines and not whole(lines[-1]):
+        # It was being written when the step was killed.
+        lines.pop()
+        path.write_text("".join(f"{line}\n" for line in lines))
     seen = {row["image"]: row["boxes"] for row in map(json.loads, lines)}
     todo = [row["image"] for row in rows if row["image"] not in seen]
     teacher = run.recipe["teacher"]
@@ -45,6 +49,15 @@ def sightings(run: Run, rows: list[dict]) -> dict:
             seen[image] = boxes
             out.write(json.dumps({"image": image, "boxes": boxes}) + "\n")
     return seen
+
+
+def whole(line: str) -> bool:
+    """Whether a line can be read."""
+    try:
+        json.loads(line)
+    except json.JSONDecodeError:
+        return False
+    return True
 
 
 _interpreters: dict = {}
