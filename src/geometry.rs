@@ -1,5 +1,10 @@
 //! Boxes, and the way from a frame's coordinates to a model's input and back.
 
+pub mod cover;
+mod polygon;
+
+pub use polygon::{MAX_CORNERS, Polygon, Spans};
+
 use crate::frame::Size;
 
 /// A box in fractions of the whole frame, 0..1, `x` to the right and `y` down.

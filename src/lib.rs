@@ -1,8 +1,8 @@
 //! edgecam turns a headless Raspberry Pi and a camera into a private, always-on observer.
 //!
 //! A frame's journey, in the order of the modules below:
-//! `source` fills a buffer → `slot` keeps only the newest → `preprocess` writes the model's input
-//! tensor → `infer` → `decode` → `publish`; `pipeline` is that path in a few lines, `daemon` runs it
+//! `source` fills a buffer → `slot` keeps only the newest → `motion` may end it here → `preprocess` writes
+//! the model's input tensor → `infer` → `decode` → `zone` → `track` → `event` → `snapshot` → `publish`; `pipeline` is that path in a few lines, `daemon` runs it
 //! for every camera of a `config`.
 
 pub mod frame;
@@ -12,6 +12,8 @@ pub mod source;
 
 pub mod slot;
 
+pub mod motion;
+
 pub mod preprocess;
 
 pub mod infer;
@@ -19,6 +21,17 @@ pub mod infer;
 pub mod model;
 
 pub mod decode;
+
+pub mod zone;
+
+pub mod track;
+
+pub mod event;
+
+pub mod draw;
+pub mod picture;
+pub mod preview;
+pub mod snapshot;
 
 pub mod pipeline;
 

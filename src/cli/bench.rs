@@ -10,7 +10,7 @@ use super::{Exit, ModelArgs, runtime};
 use crate::frame::Frame;
 use crate::geometry::NormBox;
 use crate::model::{Model, try_model};
-use crate::pipeline::{Filter, Line, Reader};
+use crate::pipeline::{Entrance, Filter, Line, Reader};
 use crate::preprocess::Preprocessor;
 use crate::telemetry::latency::percentiles;
 use anyhow::{Context, anyhow};
@@ -127,14 +127,14 @@ impl Bench {
         check(&mut line, &pictures, &frames)?;
         let mut other = load()?;
         let preprocessor = Preprocessor::of(&other.info, NormBox::FULL);
-        let mut preprocessor = [(preprocessor.map_err(|e| anyhow!(e))?, false)];
+        let mut entrance = [Entrance::open(preprocessor.map_err(|e| anyhow!(e))?, false)];
         let mut filter = [Reader::new(Filter::new(&other.info, 0.5, None).map_err(|e| anyhow!(e))?)];
         let n = self.frames as usize;
         let mut samples = Samples::with_capacity(n * ROUNDS);
         for round in 0..=ROUNDS {
             rounds::bare(&mut line, n, &mut samples)?;
             rounds::sequential(&mut line, &frames, n, &mut samples)?;
-            rounds::overlapped(&mut other, &mut preprocessor, &mut filter, &frames, n, &mut samples)?;
+            rounds::overlapped(&mut other, &mut entrance, &mut filter, &frames, n, &mut samples)?;
             if round == 0 {
                 samples.clear();
             }

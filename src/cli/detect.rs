@@ -1,7 +1,8 @@
 //! `edgecam detect`: a model on picture files.
 
-use super::{Exit, ModelArgs, draw, runtime};
+use super::{Exit, ModelArgs, runtime};
 use crate::decode::Answer;
+use crate::draw;
 use crate::frame::{Frame, Size, Timestamp};
 use crate::geometry::NormBox;
 use crate::model::{Model, try_model};

@@ -5,7 +5,6 @@ mod bench;
 mod cameras;
 mod collect;
 mod detect;
-mod draw;
 mod eval;
 mod model;
 mod run;

@@ -5,11 +5,12 @@ mod probe;
 use super::Exit;
 use crate::config::{self, Config};
 use crate::control;
-use crate::daemon::{self, DaemonError};
+use crate::daemon::{self, DaemonError, End};
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 use clap::Args;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -52,7 +53,14 @@ impl Run {
 /// Runs the daemon to its end.
 pub(super) fn serve(config: Config, load: daemon::Load, shutdown: &Shutdown) -> Exit {
     match daemon::run(config, load, shutdown) {
-        Ok(()) => Exit::Fine,
+        Ok(End::Restart) => {
+            // Under the same process id, so that whoever started it need not know.
+            let me = std::env::current_exe().unwrap_or_else(|_| "edgecam".into());
+            let e = std::process::Command::new(me).args(std::env::args_os().skip(1)).exec();
+            log::error!("start again: {e}");
+            Exit::Failure
+        }
+        Ok(_) => Exit::Fine,
         Err(DaemonError::Config(problems)) => wrong(&problems),
         Err(e) => {
             log::error!("{e}");

@@ -17,6 +17,8 @@ pub type Value<T> = Option<Spanned<T>>;
 #[serde(deny_unknown_fields)]
 pub struct File {
     pub mqtt: Option<Spanned<Mqtt>>,
+    pub outbox: Option<Outbox>,
+    pub homeassistant: Option<HomeAssistant>,
     pub stats: Option<Stats>,
     pub runtime: Option<Runtime>,
     pub collect: Option<Collect>,
@@ -38,6 +40,24 @@ pub struct Mqtt {
     pub cert_file: Value<String>,
     pub key_file: Value<String>,
     pub keep_alive: Value<String>,
+    pub max_back_off: Value<String>,
+    pub embedded: Value<bool>,
+    pub listen: Value<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outbox {
+    pub max_bytes: Value<String>,
+    pub max_age: Value<String>,
+    pub sync_interval: Value<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HomeAssistant {
+    pub enabled: Option<bool>,
+    pub discovery_prefix: Value<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -97,6 +117,71 @@ pub struct Camera {
     pub threshold: Value<f64>,
     pub labels: Value<Vec<Spanned<String>>>,
     pub classify: Option<Spanned<Classify>>,
+    pub motion: Option<Motion>,
+    pub mask: Option<Vec<Corners>>,
+    pub snapshot: Option<Snapshot>,
+    pub track: Option<Track>,
+    #[serde(default)]
+    pub filter: BTreeMap<Spanned<String>, Spanned<Filter>>,
+    #[serde(default)]
+    pub zone: BTreeMap<Spanned<String>, Spanned<Zone>>,
+}
+
+/// A polygon as written: its corners.
+pub type Corners = Spanned<Vec<Array<f32, 2>>>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Motion {
+    pub enabled: Option<bool>,
+    pub keep_alive: Value<String>,
+    pub threshold: Value<f64>,
+    pub min_area: Value<f64>,
+    pub hold: Value<String>,
+    pub mask: Option<Vec<Corners>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    pub enabled: Option<bool>,
+    pub quality: Value<i64>,
+    pub max_bytes: Value<String>,
+    pub max_height: Value<i64>,
+    pub crop: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Track {
+    pub min_hits: Value<i64>,
+    pub max_lost: Value<String>,
+    pub stationary_after: Value<String>,
+    pub stationary_max_lost: Value<String>,
+    pub remember: Value<String>,
+    pub update_interval: Value<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Filter {
+    pub min_score: Value<f64>,
+    pub max_score: Value<f64>,
+    pub min_area: Value<f64>,
+    pub max_area: Value<f64>,
+    pub min_ratio: Value<f64>,
+    pub max_ratio: Value<f64>,
+    pub include: Option<Vec<Corners>>,
+    pub exclude: Option<Vec<Corners>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zone {
+    pub polygon: Option<Corners>,
+    pub labels: Value<Vec<Spanned<String>>>,
+    pub loiter: Value<String>,
+    pub inertia: Value<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

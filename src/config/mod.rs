@@ -2,6 +2,7 @@
 //! `file` is what the user wrote, `validate` the way from there to here.
 
 mod checker;
+mod events;
 mod file;
 mod lenient;
 mod places;
@@ -10,13 +11,19 @@ mod source;
 mod validate;
 pub(crate) mod value;
 
+pub use events::{Filter, HomeAssistant, Motion, Outbox, Snapshot, Track, Zone};
 pub use places::Places;
 pub use problem::Problems;
+pub use value::machine;
 
+use crate::back_off::BackOff;
 use crate::frame::{PixelFormat, Size};
-use crate::geometry::NormBox;
+use crate::geometry::{NormBox, Polygon};
 use crate::model::Manifest;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A whole, valid config.
@@ -24,6 +31,10 @@ use std::time::Duration;
 pub struct Config {
     /// The broker; absent: detections go to the terminal only.
     pub mqtt: Option<Mqtt>,
+    /// The queue of events on disk.
+    pub outbox: Outbox,
+    /// Absent: Home Assistant is told nothing.
+    pub homeassistant: Option<HomeAssistant>,
     /// How often figures are published.
     pub stats_interval: Duration,
     /// The runtime library, when it is not to be searched for.
@@ -77,8 +88,13 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, Problems> {
 /// The keys that differ and take effect after a restart only.
 #[must_use]
 pub fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
-    let library = (old.runtime_library != new.runtime_library).then(|| "runtime.library".to_owned());
-    library.into_iter().collect()
+    let embedded = |config: &Config| config.mqtt.as_ref().and_then(|m| m.embedded);
+    let keys = [
+        ("runtime.library", old.runtime_library != new.runtime_library),
+        ("mqtt.embedded", embedded(old).is_some() != embedded(new).is_some()),
+        ("mqtt.listen", embedded(old).zip(embedded(new)).is_some_and(|(old, new)| old != new)),
+    ];
+    keys.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key.to_owned()).collect()
 }
 
 /// How to reach the broker.
@@ -100,9 +116,19 @@ pub struct Mqtt {
     pub password_file: Option<PathBuf>,
     /// Interval of pings.
     pub keep_alive: Duration,
+    /// The longest wait between two attempts to connect.
+    pub max_back_off: Duration,
+    /// Where the broker inside this program listens; absent: there is none.
+    pub embedded: Option<SocketAddr>,
 }
 
 impl Mqtt {
+    /// The waits between attempts to connect.
+    #[must_use]
+    pub fn back_off(&self) -> BackOff {
+        BackOff { cap: self.max_back_off, ..BackOff::default() }
+    }
+
     /// Reads the password. A missing credential is an empty file, and no password.
     pub fn password(&self) -> Result<Option<String>, String> {
         let Some(path) = &self.password_file else { return Ok(None) };
@@ -169,6 +195,43 @@ pub struct Camera {
     pub classify: Option<Classify>,
     /// How frames worth labelling are saved; absent: none are.
     pub collect: Option<Collect>,
+    /// Whether a model looks only where something moves; absent: it looks at every frame.
+    pub motion: Option<Motion>,
+    /// What nobody may see.
+    pub mask: Arc<[Polygon]>,
+    /// The pictures of events; absent: there are none.
+    pub snapshot: Option<Snapshot>,
+    /// How objects are followed.
+    pub track: Track,
+    /// What a detection must be like, by label; `all` stands for every label.
+    pub filters: BTreeMap<String, Filter>,
+    /// Places that objects enter and leave.
+    pub zones: Vec<Zone>,
+}
+
+impl Camera {
+    /// A camera of which no more is said: the defaults of all the rest.
+    #[must_use]
+    pub fn new(name: &str, source: Source, model: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            source,
+            stall_timeout: Duration::from_secs(10),
+            model: model.to_owned(),
+            region: NormBox::FULL,
+            fps: None,
+            threshold: 0.5,
+            labels: None,
+            classify: None,
+            collect: None,
+            motion: None,
+            mask: Arc::from([]),
+            snapshot: Some(Snapshot::default()),
+            track: Track::default(),
+            filters: BTreeMap::new(),
+            zones: Vec::new(),
+        }
+    }
 }
 
 /// Which frames are saved for labelling, and where.

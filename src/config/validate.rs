@@ -1,21 +1,23 @@
 //! From what the user wrote to a valid config. Every default is written here, once.
 
 use super::checker::{Checker, within};
+use super::events;
 use super::file;
 use super::lenient::start;
 use super::value::{broker, bytes, default_client_id, duration, expanded, name, printable};
 use super::{Camera, Classify, Collect, Config, MAX_STRING, Model, Mqtt, Places, Tls};
 use crate::array::Array;
+use crate::back_off::BackOff;
 use crate::geometry::NormBox;
 use crate::model::{Manifest, catalogue};
 use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use toml::Spanned;
 
 const DEFAULT_PREFIX: &str = "edgecam";
 const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(30);
 const DEFAULT_STATS_INTERVAL: Duration = Duration::from_secs(30);
-const DEFAULT_STALL_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_THRESHOLD: f64 = 0.5;
 /// Three threads give nearly what four do and leave a core to the rest.
 const MOST_DEFAULT_THREADS: usize = 3;
@@ -24,12 +26,17 @@ const MOST_DEFAULT_THREADS: usize = 3;
 const LEAST_COLLECTED: u64 = 1 << 20;
 const MOST_COLLECTED: u64 = 1 << 40;
 
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
+/// Where the embedded broker listens: on this machine only.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1883);
+
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
 /// Checks all of it; `None` with at least one problem noted.
 pub(super) fn config(file: &file::File, c: &mut Checker<'_>) -> Option<Config> {
     let mqtt = file.mqtt.as_ref().map(|m| mqtt(m, c));
+    let outbox = events::outbox(file.outbox.as_ref(), c);
+    let homeassistant = events::homeassistant(file.homeassistant.as_ref(), c);
     let stats = file.stats.as_ref().and_then(|s| s.interval.clone());
     let stats_interval = c.duration("interval", stats.as_ref(), (SECOND, 24 * HOUR), DEFAULT_STATS_INTERVAL);
     let library = file.runtime.as_ref().and_then(|r| r.library.clone());
@@ -51,6 +58,8 @@ pub(super) fn config(file: &file::File, c: &mut Checker<'_>) -> Option<Config> {
     }
     Some(Config {
         mqtt: mqtt.map_or(Some(None), |m| m.map(Some))?,
+        outbox,
+        homeassistant,
         stats_interval,
         runtime_library,
         models: models.into_iter().collect::<Option<_>>()?,
@@ -61,15 +70,27 @@ pub(super) fn config(file: &file::File, c: &mut Checker<'_>) -> Option<Config> {
 
 fn mqtt(table: &Spanned<file::Mqtt>, c: &mut Checker<'_>) -> Option<Mqtt> {
     let (at, m) = (start(table), table.get_ref());
-    let url = c.required(at, "url", m.url.as_ref(), |url| broker(url));
-    let prefix = c.checked("prefix", m.prefix.as_ref(), |p| {
-        let good = !p.is_empty() && p.len() <= 128 && !p.starts_with(['/', '$']) && !p.ends_with('/');
-        if good && !p.contains(['+', '#', ' ']) && printable(p).is_ok() {
-            Ok(p.clone())
-        } else {
-            Err(format!("{p:?} is no start of a topic"))
-        }
+    let embedded = m.embedded.as_ref().is_some_and(|e| *e.get_ref());
+    let listen = c.checked("listen", m.listen.as_ref(), |text| {
+        text.parse::<SocketAddr>().ok().filter(|at| at.port() > 0).ok_or_else(|| {
+            format!("{text:?} is no address to listen on; write 127.0.0.1:1883, or 0.0.0.0:1883 for the whole network")
+        })
     });
+    let url = if embedded {
+        if let Some(url) = &m.url {
+            c.refuse(url, "url: with embedded = true the broker is this program's own; leave the url out");
+        }
+        let at = listen.unwrap_or(DEFAULT_LISTEN);
+        let host =
+            if at.ip().is_unspecified() { Ipv4Addr::LOCALHOST.to_string() } else { at.ip().to_string() };
+        Some((host, at.port(), false))
+    } else {
+        if let Some(listen) = &m.listen {
+            c.refuse(listen, "listen: is of the embedded broker; write embedded = true");
+        }
+        c.required(at, "url", m.url.as_ref(), |url| broker(url))
+    };
+    let prefix = c.checked("prefix", m.prefix.as_ref(), |p| events::topic(p));
     let client_id = c.checked("client_id", m.client_id.as_ref(), |id| {
         if (1..=128).contains(&id.len()) {
             printable(id)
@@ -102,6 +123,15 @@ fn mqtt(table: &Spanned<file::Mqtt>, c: &mut Checker<'_>) -> Option<Mqtt> {
             c.refuse(one, format!("a certificate goes with its key: {name} is missing"));
         }
     }
+    if let (true, Some(value), Some(at)) = (embedded, &m.listen, listen)
+        && !at.ip().is_loopback()
+        && password_file.is_none()
+    {
+        c.refuse(
+            value,
+            "listen: others can reach this address; set username and password_file, or listen on 127.0.0.1",
+        );
+    }
     let (host, port, tls) = url?;
     if !tls {
         for file in [&m.ca_file, &m.cert_file, &m.key_file].into_iter().flatten() {
@@ -118,6 +148,13 @@ fn mqtt(table: &Spanned<file::Mqtt>, c: &mut Checker<'_>) -> Option<Mqtt> {
         username,
         password_file,
         keep_alive: c.duration("keep_alive", m.keep_alive.as_ref(), keep_alive, DEFAULT_KEEP_ALIVE),
+        max_back_off: c.duration(
+            "max_back_off",
+            m.max_back_off.as_ref(),
+            (SECOND, HOUR),
+            BackOff::default().cap,
+        ),
+        embedded: embedded.then(|| listen.unwrap_or(DEFAULT_LISTEN)),
     })
 }
 
@@ -214,7 +251,7 @@ fn camera(
     c: &mut Checker<'_>,
 ) -> Option<Camera> {
     let (at, k) = (start(table), table.get_ref());
-    let name = c.required(at, "name", k.name.as_ref(), |n| name(n));
+    let name = c.required(at, "name", k.name.as_ref(), |n| name("camera", n));
     let source = super::source::source(at, k, c);
     let model = c.required(at, "model", k.model.as_ref(), |wanted| known_model(wanted, file));
     let second = k.classify.as_ref().map(|table| classify(table, file, c));
@@ -228,18 +265,36 @@ fn camera(
     let fps = c.checked("fps", k.fps.as_ref(), within(0.001, 1000.0));
     let threshold = c.checked("threshold", k.threshold.as_ref(), within(0.0, 1.0));
     let labels = c.checked("labels", k.labels.as_ref(), |l| some_labels(l, "; leave the key out for all"));
-    let stall = (SECOND / 2, HOUR);
+    let motion = events::motion(k.motion.as_ref(), c);
+    let mask = events::mask(k.mask.as_ref(), c);
+    let snapshot = events::snapshot(k.snapshot.as_ref(), c);
+    let track = events::track(k.track.as_ref(), c);
+    let filters = events::filters(k, labels.as_deref(), c);
+    let zones = events::zones(k, labels.as_deref(), c);
+    let stall_timeout = |usual, c: &mut Checker<'_>| {
+        c.duration("stall_timeout", k.stall_timeout.as_ref(), (SECOND / 2, HOUR), usual)
+    };
+    let classify = second.map_or(Some(None), |second| second.map(Some));
+    let (Some(name), Some(source), Some(model)) = (name, source, model) else {
+        stall_timeout(SECOND, c);
+        return None;
+    };
+    let usual = Camera::new(&name, source, &model);
     Some(Camera {
-        stall_timeout: c.duration("stall_timeout", k.stall_timeout.as_ref(), stall, DEFAULT_STALL_TIMEOUT),
-        name: name?,
-        source: source?,
-        model: model?,
-        region: region.unwrap_or(NormBox::FULL),
+        stall_timeout: stall_timeout(usual.stall_timeout, c),
+        region: region.unwrap_or(usual.region),
         fps,
-        threshold: threshold.unwrap_or(DEFAULT_THRESHOLD) as f32,
+        threshold: threshold.map_or(usual.threshold, |t| t as f32),
         labels,
-        classify: second.map_or(Some(None), |second| second.map(Some))?,
+        classify: classify?,
         collect: collect.cloned(),
+        motion,
+        mask,
+        snapshot,
+        track,
+        filters,
+        zones,
+        ..usual
     })
 }
 
@@ -266,7 +321,7 @@ fn known_model(wanted: &str, file: &file::File) -> Result<String, String> {
 }
 
 /// At least one label.
-fn some_labels(labels: &[Spanned<String>], or_else: &str) -> Result<Vec<String>, String> {
+pub(super) fn some_labels(labels: &[Spanned<String>], or_else: &str) -> Result<Vec<String>, String> {
     let labels: Vec<String> = labels.iter().map(|label| label.get_ref().clone()).collect();
     let usual = |label: &String| !label.is_empty() && label.len() <= 128;
     if labels.is_empty() || !labels.iter().all(usual) {

@@ -74,14 +74,14 @@ pub fn printable(text: &str) -> Result<String, String> {
     }
 }
 
-/// A camera's name.
-pub fn name(text: &str) -> Result<String, String> {
+/// The name of `what`, a camera or a zone.
+pub fn name(what: &str, text: &str) -> Result<String, String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
     if text.is_empty() || text.len() > 32 || !text.chars().all(fits) {
-        return Err(format!("{text:?} is no name for a camera; use 1 to 32 of a-z, 0-9, _ and -"));
+        return Err(format!("{text:?} is no name for a {what}; use 1 to 32 of a-z, 0-9, _ and -"));
     }
     if RESERVED.contains(&text) {
-        return Err(format!("{text:?} is a topic of its own and no name for a camera"));
+        return Err(format!("{text:?} is a topic of its own and no name for a {what}"));
     }
     Ok(text.to_owned())
 }
@@ -103,15 +103,20 @@ pub fn expanded(text: &str) -> Result<String, String> {
 
 /// `edgecam-` and eight hexadecimal digits that tell this machine from others.
 pub fn default_client_id() -> String {
+    format!("edgecam-{}", machine())
+}
+
+/// Eight hexadecimal digits that tell this machine from others.
+#[must_use]
+pub fn machine() -> String {
     use sha2::{Digest, Sha256};
     let id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let id = id.trim();
     if id.len() >= 8 && id.is_ascii() {
-        return format!("edgecam-{}", &id[..8]);
+        return id[..8].to_owned();
     }
     let host = rustix::system::uname().nodename().to_bytes().to_vec();
-    let sum = format!("{:x}", Sha256::digest(host));
-    format!("edgecam-{}", &sum[..8])
+    format!("{:x}", Sha256::digest(host))[..8].to_owned()
 }
 
 #[cfg(test)]
@@ -157,9 +162,9 @@ mod tests {
 
     #[test]
     fn names() {
-        assert!(name("front-door_2").is_ok());
+        assert!(name("camera", "front-door_2").is_ok());
         for bad in ["", "Front", "a/b", "all", "stats", "ü", "aaaaaaaaaabbbbbbbbbbccccccccccddd"] {
-            assert!(name(bad).is_err(), "{bad}");
+            assert!(name("camera", bad).is_err(), "{bad}");
         }
     }
 

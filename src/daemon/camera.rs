@@ -1,6 +1,7 @@
 //! One camera: its capture thread, and what is known of it.
 
 use crate::config;
+use crate::pipeline::{Report, Switches};
 use crate::publish::{CameraStatus, Publication, Sink};
 use crate::shutdown::Shutdown;
 use crate::slot::Outlet;
@@ -9,6 +10,7 @@ use crate::source::opener;
 use crate::vitals::Vitals;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use tokio::sync::Notify;
 
@@ -23,6 +25,8 @@ pub struct Known {
     pub online: AtomicBool,
     /// Frames that a model answered.
     pub processed: AtomicU64,
+    /// Frames that no model needed to look at.
+    pub passed: AtomicU64,
     /// Counts of its capture.
     pub capture: CaptureCounters,
 }
@@ -36,6 +40,8 @@ pub struct Camera {
     pub outlet: Arc<Outlet>,
     /// What is known of it.
     pub known: Arc<Known>,
+    /// What commands change.
+    pub switches: Arc<Switches>,
     shutdown: Shutdown,
     thread: JoinHandle<()>,
 }
@@ -49,6 +55,12 @@ pub struct Context {
     pub vitals: Vitals,
     /// Woken when something changed that [`Known`] tells.
     pub changed: Arc<Notify>,
+    /// Where what happens is reported; none once the daemon stops.
+    pub reports: Option<SyncSender<Report>>,
+    /// Events that were lost for want of room.
+    pub lost: Arc<AtomicU64>,
+    /// Makes ids unique: of this run of the daemon.
+    pub seed: Arc<str>,
 }
 
 impl Camera {
@@ -60,7 +72,8 @@ impl Camera {
             let (known, shutdown) = (Arc::clone(&known), shutdown.clone());
             move || capture(&config, &outlet, &context, &known, &shutdown)
         })?;
-        Ok(Self { config, outlet, known, shutdown, thread })
+        let switches = Arc::new(Switches::new(config.threshold));
+        Ok(Self { config, outlet, known, switches, shutdown, thread })
     }
 
     /// Tells the thread to end.
@@ -110,6 +123,7 @@ impl Camera {
     pub fn hung(config: config::Camera) -> Self {
         let outlet = Arc::new(Outlet::new(Arc::new(crate::slot::Slots::new(1)), 0));
         let thread = std::thread::spawn(std::thread::park);
-        Self { config, outlet, known: Arc::default(), shutdown: Shutdown::new(), thread }
+        let switches = Arc::new(Switches::new(config.threshold));
+        Self { config, outlet, known: Arc::default(), switches, shutdown: Shutdown::new(), thread }
     }
 }

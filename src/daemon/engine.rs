@@ -3,8 +3,9 @@
 use super::camera::{Context, Known};
 use crate::config;
 use crate::model::{Model, ModelInfo};
-use crate::pipeline::{Cascade, Job, Reader, Seen, Spare, infer_frames, prepare_frames};
-use crate::preprocess::Preprocessor;
+use crate::pipeline::{
+    Cascade, Ending, Entrance, Job, Reader, Seen, Spare, Switches, Told, infer_frames, prepare_frames,
+};
 use crate::publish::{Observation, Publication};
 use crate::slot::Slots;
 use crate::telemetry::latency::{Latencies, Stage};
@@ -30,7 +31,7 @@ pub struct Engine {
     pub slots: Arc<Slots>,
     /// How long its stages take.
     pub latencies: Arc<Latencies>,
-    abandoned: Arc<AtomicBool>,
+    ending: Arc<Ending>,
     prepare: JoinHandle<()>,
     infer: JoinHandle<Model>,
 }
@@ -42,8 +43,8 @@ pub struct Lane {
     pub name: String,
     /// What is known of it.
     pub known: Arc<Known>,
-    /// Its frames to inputs.
-    pub preprocessor: Preprocessor,
+    /// What becomes of its frames.
+    pub entrance: Entrance,
     /// What becomes of the answers.
     pub reader: Reader,
 }
@@ -60,12 +61,12 @@ impl Engine {
     ) -> anyhow::Result<Self> {
         let Spare { prepare, infer } = Spare::new(&mut model)?;
         let (info, latencies) = (model.info.clone(), Arc::<Latencies>::default());
-        let abandoned = Arc::<AtomicBool>::default();
-        let (mut preprocessors, mut readers, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
+        let ending = Arc::<Ending>::default();
+        let (mut entrances, mut readers, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
         let (mut thresholds, mut sub_labels) = (Vec::new(), Vec::new());
         for lane in lanes {
-            preprocessors.push((lane.preprocessor, lane.reader.wants_frames()));
-            thresholds.push(lane.reader.filter.threshold());
+            thresholds.push(Arc::clone(&lane.entrance.switches));
+            entrances.push(lane.entrance);
             sub_labels.push(lane.reader.cascade.as_ref().map_or_else(|| Arc::from([]), Cascade::labels));
             readers.push(lane.reader);
             cameras.push((lane.name, lane.known));
@@ -74,20 +75,31 @@ impl Engine {
         let prepare = std::thread::Builder::new().name(format!("prepare {}", config.name)).spawn({
             let (slots, cameras) = (Arc::clone(&slots), Arc::clone(&cameras));
             let pulse = context.vitals.register(format!("preparing for model {}", config.name), DEADLINE);
+            let sink = Arc::clone(&context.sink);
             move || {
                 let mut told: Option<Instant> = None;
-                let mut bad = |camera: usize, why: &crate::preprocess::PreprocessError| {
-                    let (name, known) = &cameras[camera];
+                let mut bad = |name: &str, known: &Known, why: &crate::preprocess::PreprocessError| {
                     let n = known.capture.dropped_bad.fetch_add(1, Ordering::Relaxed) + 1;
                     let mut refusal = known.capture.refusal.lock().unwrap_or_else(PoisonError::into_inner);
                     *refusal = why.to_string();
                     known.capture.refused.fetch_add(1, Ordering::Relaxed);
                     if told.is_none_or(|at| at.elapsed() >= BAD_FRAME_REPORT) {
                         told = Some(Instant::now());
-                        log::warn!(camera = name.as_str(); "bad frame dropped ({n} so far): {why}");
+                        log::warn!(camera = name; "bad frame dropped ({n} so far): {why}");
                     }
                 };
-                prepare_frames(&slots, &mut preprocessors, &prepare, &mut bad, &pulse);
+                let mut tell = |camera: usize, news: Told<'_>| {
+                    let (name, known) = &cameras[camera];
+                    match news {
+                        Told::Bad(why) => bad(name, known, why),
+                        Told::Passed => {
+                            known.capture.used.fetch_add(1, Ordering::Relaxed);
+                            known.passed.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Told::Moving(moving) => sink.publish(&Publication::Motion { camera: name, moving }),
+                    }
+                };
+                prepare_frames(&slots, &mut entrances, &prepare, &mut tell, &pulse);
             }
         })?;
         let infer = std::thread::Builder::new().name(format!("infer {}", config.name)).spawn({
@@ -102,14 +114,14 @@ impl Engine {
                 thresholds,
                 sub_labels,
             };
-            let abandoned = Arc::clone(&abandoned);
+            let ending = Arc::clone(&ending);
             move || {
                 let mut seen = |job: &Job, seen: Seen<'_>| desk.take(job, seen);
-                infer_frames(&mut model, &mut readers, &infer, &mut seen, &abandoned, &pulse);
+                infer_frames(&mut model, &mut readers, &infer, &mut seen, &ending, &pulse);
                 model
             }
         })?;
-        Ok(Self { config, info, slots, latencies, abandoned, prepare, infer })
+        Ok(Self { config, info, slots, latencies, ending, prepare, infer })
     }
 
     /// Has the threads end after the frames that are under way.
@@ -117,9 +129,14 @@ impl Engine {
         self.slots.close();
     }
 
+    /// The whole program is to end.
+    pub fn note_stop(&self) {
+        self.ending.stopped.store(true, Ordering::Relaxed);
+    }
+
     /// Has the threads end after the frame that the model looks at.
     pub fn stop(&self) {
-        self.abandoned.store(true, Ordering::Relaxed);
+        self.ending.abandoned.store(true, Ordering::Relaxed);
         self.finish();
     }
 
@@ -144,7 +161,8 @@ struct Desk {
     latencies: Arc<Latencies>,
     context: Context,
     failing: AtomicBool,
-    thresholds: Vec<f32>,
+    /// Of each camera.
+    thresholds: Vec<Arc<Switches>>,
     /// Of each camera's second model.
     sub_labels: Vec<Arc<[String]>>,
 }
@@ -158,16 +176,16 @@ impl Desk {
                 log::error!(model = self.model.as_str(), camera = camera.as_str(); "{why}; {so} while this lasts");
             }
         };
-        let answer = match seen {
-            Seen::All(answer) => {
+        let (answer, in_view) = match seen {
+            Seen::Answer { answer, in_view, trouble: None } => {
                 if self.failing.swap(false, Ordering::Relaxed) {
                     log::info!(model = self.model.as_str(); "runs again");
                 }
-                answer
+                (answer, in_view)
             }
-            Seen::Half(answer, e) => {
+            Seen::Answer { answer, in_view, trouble: Some(e) } => {
                 fails(&e.to_string(), "the second model says nothing");
-                answer
+                (answer, in_view)
             }
             Seen::Nothing(e) => return fails(&e.to_string(), "frames are dropped"),
         };
@@ -187,9 +205,10 @@ impl Desk {
             seq: job.seq,
             captured: job.captured,
             size: job.prepared.size,
-            threshold: self.thresholds[job.camera],
+            threshold: self.thresholds[job.camera].threshold(),
             latencies: l,
             detections: &answer.detections,
+            in_view,
             classes: &answer.classes,
             labels: &self.labels,
             sub_labels: &self.sub_labels[job.camera],

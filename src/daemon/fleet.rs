@@ -7,9 +7,11 @@ use super::plan::{Plan, Running, Second, files};
 use super::state_directory::state_directory;
 use crate::collect::Collector;
 use crate::config;
+use crate::event::{Follower, Parked};
+use crate::frame::Timestamp;
 use crate::infer::Runtime;
 use crate::model::{DecoderKind, Finding, Model, ModelInfo, Stamp};
-use crate::pipeline::{Cascade, Reader};
+use crate::pipeline::{Cascade, Entrance, Gate, Reader, Reporter, Subject, Watcher};
 use crate::publish::{Publication, Watch};
 use crate::slot::{Outlet, Slots};
 use std::collections::BTreeMap;
@@ -56,6 +58,7 @@ impl Fleet {
         mut plan: Plan,
         runtime: &Arc<Runtime>,
         context: &Context,
+        parked: &dyn Fn(&str) -> Vec<Parked>,
     ) -> anyhow::Result<Vec<String>> {
         let mut changes = Vec::new();
         let slots: BTreeMap<String, Arc<Slots>> = plan
@@ -93,21 +96,9 @@ impl Fleet {
             };
             let lanes: Vec<Lane> = lanes(&plan.cameras, &config.name)
                 .map(|camera| {
-                    let (preprocessor, filter) = fit(camera, &model.info)
-                        .map_err(|_| anyhow::anyhow!("camera {} does not go with its model", camera.name))?;
-                    let known = Arc::clone(&self.cameras[&camera.name].known);
                     let second = plan.loaded_seconds.remove(&camera.name);
                     let cascade = self.cascade(camera, &model.info, second, runtime)?;
-                    let collector = collector(camera, &model.info)?;
-                    let filter = match &collector {
-                        // FOMO joins cells over the threshold: another one makes other boxes.
-                        Some(collector) if model.info.decoder.kind() != DecoderKind::Fomo => {
-                            filter.reading_from(collector.floor())
-                        }
-                        _ => filter,
-                    };
-                    let reader = Reader { filter, cascade, collector };
-                    Ok(Lane { name: camera.name.clone(), known, preprocessor, reader })
+                    self.lane(camera, &model.info, cascade, context, parked)
                 })
                 .collect::<anyhow::Result<_>>()?;
             let engine =
@@ -115,6 +106,56 @@ impl Fleet {
             self.engines.insert(config.name, engine);
         }
         Ok(changes)
+    }
+
+    /// The way of a camera's frames through its model, and of what is seen on them.
+    fn lane(
+        &self,
+        camera: &config::Camera,
+        model: &ModelInfo,
+        cascade: Option<Cascade>,
+        context: &Context,
+        parked: &dyn Fn(&str) -> Vec<Parked>,
+    ) -> anyhow::Result<Lane> {
+        let (preprocessor, filter) = fit(camera, model)
+            .map_err(|_| anyhow::anyhow!("camera {} does not go with its model", camera.name))?;
+        let Camera { known, switches, .. } = &self.cameras[&camera.name];
+        let collector = collector(camera, model)?;
+        let kind = model.decoder.kind();
+        let subject = || Subject {
+            camera: camera.name.as_str().into(),
+            labels: Arc::clone(&model.labels),
+            mask: Arc::clone(&camera.mask),
+            snapshot: camera.snapshot.unwrap_or_default(),
+        };
+        let reporter = || {
+            let reports = context.reports.as_ref()?;
+            Some(Reporter::new(subject(), reports.clone(), Arc::clone(&context.lost)))
+        };
+        let watcher = reporter().filter(|_| kind != DecoderKind::Classify).map(|reporter| {
+            let sub_labels = cascade.as_ref().map_or_else(|| Arc::from([]), Cascade::labels);
+            let mut follower = Follower::new(camera, &model.labels, &sub_labels, &context.seed);
+            follower.remember(&parked(&camera.name), Timestamp::now().unix_seconds());
+            Watcher { follower, reporter, switches: Arc::clone(switches) }
+        });
+        let floors = [
+            collector.as_ref().map(Collector::floor),
+            watcher.as_ref().map(|_| Follower::floor(camera.threshold)),
+        ];
+        let floor = floors.into_iter().flatten().fold(camera.threshold, f32::min);
+        // FOMO joins cells over the threshold: another one makes other boxes.
+        let filter = if kind == DecoderKind::Fomo { filter } else { filter.reading_from(floor) };
+        let reader = Reader { filter, cascade, collector, watcher };
+        let gate = camera.motion.as_ref().map(|motion| Gate::new(motion, &camera.mask)).transpose();
+        let gate = gate.map_err(anyhow::Error::msg)?;
+        let entrance = Entrance {
+            preprocessor: preprocessor.with_mask(Arc::clone(&camera.mask)),
+            keeps_frames: reader.wants_frames(),
+            gate,
+            switches: Arc::clone(switches),
+            reporter: reporter(),
+        };
+        Ok(Lane { name: camera.name.clone(), known: Arc::clone(known), entrance, reader })
     }
 
     /// The second model of a camera, which may be loaded already.
@@ -149,7 +190,11 @@ impl Fleet {
         };
         let looked_at = plan.cameras.iter().filter_map(|camera| Some((camera, info(&camera.model)?)));
         let watches: Vec<Watch<'_>> = looked_at
-            .map(|(camera, info)| Watch { camera, kind: info.decoder.kind(), labels: &info.labels })
+            .map(|(camera, info)| {
+                let now = self.cameras.get(&camera.name).filter(|running| running.config == *camera);
+                let threshold = now.map_or(camera.threshold, |running| running.switches.threshold());
+                Watch { camera, kind: info.decoder.kind(), threshold, labels: &info.labels }
+            })
             .collect();
         context.sink.publish(&Publication::Cameras(&watches));
     }
@@ -217,6 +262,7 @@ impl Fleet {
             for (place, config) in lanes(&plan.cameras, &model.name).enumerate() {
                 if let Some(running) = self.cameras.get_mut(&config.name) {
                     if running.config != *config {
+                        running.switches.set_threshold(config.threshold);
                         running.config = config.clone();
                         changes.push(format!("camera {}: changed", config.name));
                     }
@@ -233,13 +279,20 @@ impl Fleet {
 
     /// Has every thread end, at once.
     pub fn stop(&self) {
+        self.engines.values().for_each(Engine::note_stop);
         self.cameras.values().for_each(Camera::stop);
         self.engines.values().for_each(Engine::stop);
     }
 
     /// Has every thread end after the frames that are under way.
     pub fn finish(&self) {
+        self.engines.values().for_each(Engine::note_stop);
         self.engines.values().for_each(Engine::finish);
+    }
+
+    /// Whether no model looks any more.
+    pub fn is_blind(&self) -> bool {
+        self.engines.values().all(Engine::is_stopped)
     }
 
     /// Whether every thread has ended.
@@ -287,22 +340,11 @@ pub async fn ended(within: Duration, all: impl Fn() -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::NormBox;
 
     #[tokio::test]
     async fn a_capture_that_hangs_is_left_behind() {
-        let camera = config::Camera {
-            name: "nas".to_owned(),
-            source: config::Source::Files { path: "/mnt/*.jpg".to_owned(), fps: None, repeat: true },
-            stall_timeout: Duration::from_secs(1),
-            model: "coco".to_owned(),
-            region: NormBox::FULL,
-            fps: None,
-            threshold: 0.5,
-            labels: None,
-            classify: None,
-            collect: None,
-        };
+        let source = config::Source::Files { path: "/mnt/*.jpg".to_owned(), fps: None, repeat: true };
+        let camera = config::Camera::new("nas", source, "coco");
         let mut fleet = Fleet::default();
         fleet.cameras.insert(camera.name.clone(), Camera::hung(camera));
         let plan = Plan::default();

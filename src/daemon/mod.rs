@@ -6,6 +6,7 @@ mod fit;
 mod fleet;
 mod plan;
 mod publishing;
+mod recorder;
 mod report;
 mod state_directory;
 mod tried;
@@ -14,8 +15,10 @@ use crate::config::{self, Config};
 use crate::control::{self, Listener, Reload, Verdict};
 use crate::infer::{InferError, Runtime};
 use crate::publish::Publication;
+use crate::publish::command::Command;
 use crate::shutdown::Shutdown;
 use crate::systemd::{self, Notifier};
+use crate::telemetry::machine::Machine;
 use crate::vitals::Vitals;
 pub use fit::{misfits, second_misfit};
 pub use plan::files;
@@ -25,6 +28,7 @@ use camera::Context;
 use fleet::{Fleet, ended};
 use plan::Plan;
 use publishing::Publishing;
+use recorder::Recorder;
 use report::Stats;
 use state_directory::state_directory;
 use std::sync::Arc;
@@ -40,6 +44,9 @@ use tried::Tried;
 const READY_AT_LAST: Duration = Duration::from_secs(45);
 /// Threads that don't end within this are left to the end of the process.
 const STOP_WITHIN: Duration = Duration::from_millis(1800);
+
+/// For what is in view to end, and for the pictures that are being made.
+const LAST_EVENTS_WITHIN: Duration = Duration::from_millis(400);
 
 /// For the models to answer the last frames of files.
 const LAST_ANSWERS_WITHIN: Duration = Duration::from_secs(30);
@@ -62,7 +69,7 @@ pub enum DaemonError {
 }
 
 /// Runs until a signal, `shutdown`, or the end of all files. `load` reads the config again.
-pub fn run(config: Config, load: Load, shutdown: &Shutdown) -> Result<(), DaemonError> {
+pub fn run(config: Config, load: Load, shutdown: &Shutdown) -> Result<End, DaemonError> {
     let tasks = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -81,6 +88,7 @@ struct Daemon {
     tried: Arc<Tried>,
     fleet: Fleet,
     publishing: Publishing,
+    recorder: Recorder,
     context: Context,
     notifier: Notifier,
     shutdown: Shutdown,
@@ -94,9 +102,13 @@ struct Daemon {
 
 /// What ends the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub enum End {
+    /// A signal, or who runs it.
     Asked,
+    /// No camera has more frames.
     NoMoreFrames,
+    /// A subscriber asked for a new beginning.
+    Restart,
 }
 
 impl Daemon {
@@ -109,10 +121,19 @@ impl Daemon {
         let mut fleet = Fleet::default();
         let plan = fleet.running().plan(&config, &|files| tried.load(&runtime, files));
         let plan = plan.map_err(DaemonError::Config)?;
+        start_broker(&config)?;
         let publishing = Publishing::start(&config, &vitals);
         let sink = publishing.sink();
-        let context = Context { sink, vitals: vitals.clone(), changed: Arc::<Notify>::default() };
-        fleet.apply(plan, &runtime, &context).await?;
+        let recorder = Recorder::start(Arc::clone(&sink)).context("start a thread for events")?;
+        let context = Context {
+            sink,
+            vitals: vitals.clone(),
+            changed: Arc::<Notify>::default(),
+            reports: recorder.reports(),
+            lost: Arc::clone(&recorder.lost),
+            seed: seed().into(),
+        };
+        fleet.apply(plan, &runtime, &context, &|camera| publishing.parked(camera)).await?;
         let (asks, reloads) = mpsc::channel(1);
         let control = match Listener::bind(&control::listen_path()) {
             Ok(listener) => Some(tokio::spawn(control::serve(listener, asks, shutdown.clone()))),
@@ -132,6 +153,7 @@ impl Daemon {
             tried,
             fleet,
             publishing,
+            recorder,
             context,
             notifier,
             shutdown,
@@ -145,18 +167,25 @@ impl Daemon {
         Ok(daemon)
     }
 
-    async fn serve(mut self) -> Result<(), DaemonError> {
+    async fn serve(mut self) -> Result<End, DaemonError> {
         let mut stop = StopSignals::listen().context("listen for signals")?;
         let mut hup = signal(SignalKind::hangup()).context("listen for signals")?;
         let end = self.watch(&mut stop, &mut hup).await;
-        let why = if end == End::Asked { "stopping" } else { "no camera has more frames; stopping" };
+        let why = match end {
+            End::Asked => "stopping",
+            End::NoMoreFrames => "no camera has more frames; stopping",
+            End::Restart => "a subscriber asked for a restart; stopping",
+        };
         log::info!("{why}");
         self.notifier.stopping();
         tokio::select! {
             () = self.stop(end) => {}
-            () = stop.recv() => log::warn!("stopped at once"),
+            () = stop.recv() => {
+                log::warn!("stopped at once");
+                return Ok(End::Asked);
+            }
         }
-        Ok(())
+        Ok(end)
     }
 
     /// Until the end. A reload takes as long as it takes: signals are heard meanwhile.
@@ -191,6 +220,12 @@ impl Daemon {
                     self.tell_stats();
                     continue;
                 }
+                Some(command) = self.publishing.next_command() => {
+                    if self.obey(&command) {
+                        return End::Restart;
+                    }
+                    continue;
+                }
             };
             tokio::select! {
                 verdict = self.reload(&mut ticker) => answer(asked, verdict),
@@ -198,6 +233,34 @@ impl Daemon {
                 () = stop.recv() => return End::Asked,
             }
         }
+    }
+
+    /// Carries out a command; true for a restart.
+    fn obey(&self, command: &Command) -> bool {
+        log::info!("a subscriber asks: {command}");
+        let switches = |camera: &String| self.fleet.cameras.get(camera).map(|camera| &camera.switches);
+        let sink = &self.context.sink;
+        match command {
+            Command::Restart => return true,
+            Command::Snapshot { camera } => {
+                if let Some(switches) = switches(camera) {
+                    switches.ask_for_picture();
+                }
+            }
+            Command::Detect { camera, on } => {
+                if let Some(switches) = switches(camera) {
+                    switches.detect(*on);
+                    sink.publish(&Publication::Detect { camera, on: *on });
+                }
+            }
+            Command::Threshold { camera, threshold } => {
+                if let Some(switches) = switches(camera) {
+                    switches.set_threshold(*threshold);
+                    sink.publish(&Publication::Threshold { camera, threshold: *threshold });
+                }
+            }
+        }
+        false
     }
 
     /// READY once a frame was processed or every camera has ended its first attempt, or `anyway`.
@@ -221,7 +284,12 @@ impl Daemon {
     }
 
     fn tell_stats(&mut self) {
-        let stats = self.stats.collect(&self.fleet, self.publishing.figures().as_ref());
+        let figures = report::Figures {
+            mqtt: self.publishing.figures(),
+            outbox: self.publishing.outbox(),
+            lost: self.recorder.lost.load(Ordering::Relaxed),
+        };
+        let stats = self.stats.collect(&self.fleet, &figures);
         self.context.sink.publish(&Publication::Stats(&stats));
         self.notifier.status(&self.status());
     }
@@ -248,7 +316,9 @@ impl Daemon {
     async fn try_reload(&mut self, ticker: &mut tokio::time::Interval) -> Result<Verdict, Vec<String>> {
         let (new, plan) = self.plan().await?;
         let mut changes = self.publishing.reload(&self.config, &new).await;
-        let applied = self.fleet.apply(plan, &self.runtime, &self.context).await;
+        let publishing = &self.publishing;
+        let parked = |camera: &str| publishing.parked(camera);
+        let applied = self.fleet.apply(plan, &self.runtime, &self.context, &parked).await;
         changes.extend(applied.map_err(|e| vec![format!("{e:#}")])?);
         // Perhaps those that are left have all ended.
         self.context.changed.notify_one();
@@ -286,6 +356,11 @@ impl Daemon {
             Self::wait_for(&self.fleet, LAST_ANSWERS_WITHIN).await;
         }
         self.fleet.stop();
+        // The last events go out before `offline`.
+        ended(LAST_EVENTS_WITHIN, || self.fleet.is_blind()).await;
+        self.context.reports = None;
+        self.recorder.finish();
+        ended(LAST_EVENTS_WITHIN, || self.recorder.is_stopped()).await;
         tokio::join!(Self::wait_for(&self.fleet, STOP_WITHIN), self.publishing.stop());
         if let Some(task) = self.control.take() {
             let _ = tokio::time::timeout(2 * control::LAST_VERDICT_WITHIN, task).await;
@@ -308,6 +383,29 @@ fn answer(asked: Option<Reload>, verdict: Verdict) {
     if let Some(reload) = asked {
         drop(reload.reply.send(verdict));
     }
+}
+
+/// Starts the embedded broker, if the config asks for it.
+#[cfg(feature = "broker")]
+fn start_broker(config: &Config) -> anyhow::Result<()> {
+    let Some((mqtt, at)) = config.mqtt.as_ref().and_then(|mqtt| Some((mqtt, mqtt.embedded?))) else {
+        return Ok(());
+    };
+    let password = mqtt.password().map_err(anyhow::Error::msg)?;
+    Ok(crate::publish::broker::start(at, mqtt.username.clone().zip(password))?)
+}
+
+#[cfg(not(feature = "broker"))]
+fn start_broker(config: &Config) -> anyhow::Result<()> {
+    let embedded = config.mqtt.as_ref().is_some_and(|mqtt| mqtt.embedded.is_some());
+    anyhow::ensure!(!embedded, "mqtt.embedded: this edgecam was built without a broker");
+    Ok(())
+}
+
+/// What no other run of the daemon has.
+fn seed() -> String {
+    let boot = Machine::default().boot_id().unwrap_or_default();
+    format!("{boot} {} {:?}", std::process::id(), std::time::Instant::now())
 }
 
 /// SIGTERM and SIGINT.

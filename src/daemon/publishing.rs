@@ -1,12 +1,17 @@
 //! The sinks of a config, and the task that talks to the broker.
 
 use super::state_directory::state_directory;
-use crate::back_off::BackOff;
 use crate::config::{self, Config};
+use crate::event::Parked;
+use crate::publish::command::Command;
+use crate::publish::homeassistant::Node;
+use crate::publish::outbox::{Figures, Limits};
+use crate::publish::post::Post;
 use crate::publish::state::State;
 use crate::publish::terminal::Terminal;
 use crate::publish::{Publication, Sink, mqtt};
 use crate::shutdown::Shutdown;
+use crate::telemetry::machine::Machine;
 use crate::vitals::Vitals;
 use serde_json::{Value, json};
 use std::io::stdout;
@@ -21,6 +26,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(1);
 /// Where publications go; stays the same when a reload changes the broker.
 struct Outputs {
     state: State,
+    post: Post,
     terminal: Terminal<std::io::Stdout>,
     /// Without a broker, answers go to the terminal.
     to_terminal: AtomicBool,
@@ -31,6 +37,7 @@ impl Sink for Outputs {
         if self.to_terminal.load(Ordering::Relaxed) {
             self.terminal.publish(publication);
         }
+        self.post.publish(publication);
         self.state.publish(publication);
     }
 }
@@ -48,12 +55,23 @@ impl Publishing {
         let prefix = config.mqtt.as_ref().map_or("edgecam", |m| m.prefix.as_str());
         let outputs = Outputs {
             state: State::new(prefix),
+            post: Post::default(),
             terminal: Terminal::new(stdout()),
             to_terminal: AtomicBool::new(config.mqtt.is_none()),
         };
         let mut publishing = Self { outputs: Arc::new(outputs), vitals: vitals.clone(), task: None };
-        publishing.connect(config.mqtt.as_ref());
+        publishing.connect(config);
         publishing
+    }
+
+    /// What stood where before a camera when the last run ended.
+    pub fn parked(&self, camera: &str) -> Vec<Parked> {
+        self.outputs.post.parked(camera)
+    }
+
+    /// The next command of a subscriber.
+    pub async fn next_command(&self) -> Option<Command> {
+        self.outputs.state.next_command().await
     }
 
     /// Takes what there is to publish.
@@ -61,16 +79,25 @@ impl Publishing {
         Arc::clone(&self.outputs) as Arc<dyn Sink>
     }
 
-    fn connect(&mut self, config: Option<&config::Mqtt>) {
-        let Some(config) = config.cloned() else { return };
-        if let Some(folder) = state_directory() {
-            self.outputs.state.remember_in(folder.join("topics"));
+    fn connect(&mut self, config: &Config) {
+        let Some(mqtt) = config.mqtt.clone() else { return };
+        let folder = state_directory();
+        let outputs = &self.outputs;
+        if let Some(folder) = &folder {
+            outputs.state.remember_in(folder.join("topics"));
         }
+        match &folder {
+            Some(folder) => outputs.post.open(folder.join("outbox"), config.outbox.into()),
+            None => log::warn!("there is no state directory: events are not kept for a broker that is away"),
+        }
+        let node = config.homeassistant.as_ref().map(|ha| node(ha, &mqtt));
+        outputs.state.set_discovery(node, folder.map(|folder| folder.join("homeassistant.json")));
         let (outputs, shutdown, pulse) =
             (Arc::clone(&self.outputs), Shutdown::new(), mqtt::pulse(&self.vitals));
         let stop = shutdown.clone();
         let task = tokio::spawn(async move {
-            mqtt::run(&config, &outputs.state, &BackOff::default(), &pulse, &stop).await;
+            let what = (&outputs.state, outputs.post.outbox());
+            mqtt::run(&mqtt, what, &mqtt.back_off(), &pulse, &stop).await;
         });
         self.task = Some((task, shutdown));
     }
@@ -88,27 +115,62 @@ impl Publishing {
         })
     }
 
+    /// The outbox's figures for `stats`; `None` without one.
+    pub fn outbox(&self) -> Option<Figures> {
+        self.outputs.post.figures()
+    }
+
     /// Goes over to the broker of `new`; returns what changed. The old one hears `offline` first.
     pub async fn reload(&mut self, old: &Config, new: &Config) -> Vec<String> {
-        if old.mqtt == new.mqtt {
-            return Vec::new();
+        if (&old.mqtt, &old.homeassistant) == (&new.mqtt, &new.homeassistant) {
+            if old.outbox == new.outbox || new.mqtt.is_none() {
+                return Vec::new();
+            }
+            if let Some(folder) = state_directory() {
+                self.outputs.post.open(folder.join("outbox"), new.outbox.into());
+            }
+            return vec!["outbox: other limits".to_owned()];
         }
-        self.stop().await;
+        self.disconnect().await;
         self.outputs.to_terminal.store(new.mqtt.is_none(), Ordering::Relaxed);
         if let Some(mqtt) = &new.mqtt {
             self.outputs.state.set_prefix(&mqtt.prefix);
         }
-        self.connect(new.mqtt.as_ref());
+        self.connect(new);
         vec!["mqtt: connected anew".to_owned()]
     }
 
-    /// Says `offline` and disconnects.
+    /// Says `offline`, disconnects, and has the outbox written.
     pub async fn stop(&mut self) {
+        self.disconnect().await;
+        if let Some(outbox) = self.outputs.post.outbox() {
+            outbox.stop();
+        }
+    }
+
+    async fn disconnect(&mut self) {
         if let Some((task, shutdown)) = self.task.take() {
             shutdown.trigger();
             if tokio::time::timeout(STOP_WITHIN, task).await.is_err() {
                 log::warn!("the MQTT connection did not end in time");
             }
         }
+    }
+}
+
+impl From<config::Outbox> for Limits {
+    fn from(outbox: config::Outbox) -> Self {
+        let config::Outbox { max_bytes, max_age, sync_interval } = outbox;
+        Self { max_bytes, max_age, sync_interval }
+    }
+}
+
+/// This machine, as Home Assistant is told of it.
+fn node(ha: &config::HomeAssistant, mqtt: &config::Mqtt) -> Node {
+    Node {
+        discovery_prefix: ha.discovery_prefix.clone(),
+        prefix: mqtt.prefix.clone(),
+        id: config::machine(),
+        hardware: Some(Machine::default().hardware().model),
     }
 }

@@ -4,6 +4,7 @@ use super::camera::Known;
 use super::fleet::Fleet;
 use crate::checksum::sha256;
 use crate::infer::Runtime;
+use crate::publish::outbox;
 use crate::telemetry::machine::Machine;
 use crate::telemetry::process::Process;
 use serde_json::{Map, Value, json};
@@ -53,6 +54,17 @@ pub fn info(runtime: &Runtime, models: &[ModelFacts], cameras: &[String]) -> Val
     })
 }
 
+/// What others count.
+#[derive(Debug)]
+pub struct Figures {
+    /// Of the connection.
+    pub mqtt: Option<Value>,
+    /// Of the outbox.
+    pub outbox: Option<outbox::Figures>,
+    /// Events that never reached it.
+    pub lost: u64,
+}
+
 /// Makes `stats`: what happened since the last time.
 #[derive(Debug)]
 pub struct Stats {
@@ -70,8 +82,8 @@ impl Default for Stats {
 }
 
 impl Stats {
-    /// The figures since the last call; `mqtt` are those of the connection.
-    pub fn collect(&mut self, fleet: &Fleet, mqtt: Option<&Value>) -> Value {
+    /// The figures since the last call.
+    pub fn collect(&mut self, fleet: &Fleet, figures: &Figures) -> Value {
         let seconds = self.last.elapsed().as_secs_f64().max(1e-3);
         self.last = Instant::now();
         let mut cameras = Map::new();
@@ -90,7 +102,15 @@ impl Stats {
             "process": self.process.sample(),
             "machine": self.machine.figures(),
             "boot_id": self.machine.boot_id(),
-            "mqtt": mqtt,
+            "mqtt": figures.mqtt,
+            "outbox": figures.outbox.map(|o| json!({
+                "depth": o.depth,
+                "bytes": o.bytes,
+                "dropped": o.dropped(),
+                "bytes_written": o.bytes_written,
+                "in_memory": o.in_memory,
+            })),
+            "events_lost": figures.lost,
         })
     }
 
@@ -110,6 +130,7 @@ impl Stats {
             "fps_processed": rate(1, processed),
             "captured": captured,
             "processed": processed,
+            "passed": count(&known.passed),
             "dropped": dropped,
             "dropped_bad": count(&known.capture.dropped_bad),
             "over_rate": count(&known.capture.over_rate),

@@ -40,13 +40,15 @@ pub struct Detection {
     pub bounds: NormBox,
     /// What a second model says it is, by index into that model's labels.
     pub sub_class: Option<Class>,
+    /// The number of the track it belongs to.
+    pub track: Option<u64>,
 }
 
 impl Detection {
     /// What a detector found.
     #[must_use]
     pub const fn new(class: usize, score: f32, bounds: NormBox) -> Self {
-        Self { class, score, bounds, sub_class: None }
+        Self { class, score, bounds, sub_class: None, track: None }
     }
 }
 

@@ -5,6 +5,7 @@ pub mod classes;
 pub mod confusion;
 pub mod layout;
 pub mod metric;
+pub mod mot;
 pub mod truth;
 
 /// A box by its upper left corner and its size: pixels, or fractions of the picture, the same for all

@@ -4,10 +4,16 @@
 //! takes the latencies.
 
 mod cascade;
+mod gate;
+mod report;
 mod run;
+mod switches;
 
 pub use cascade::{Cascade, fits};
-pub use run::{Job, Reader, Seen, Spare, infer_frames, prepare_frames};
+pub use gate::Gate;
+pub use report::{ROOM, Report, Reporter, Subject};
+pub use run::{Ending, Entrance, Job, Reader, Seen, Spare, Told, Watcher, infer_frames, prepare_frames};
+pub use switches::Switches;
 
 use crate::decode::{Answer, Decoder};
 use crate::frame::{Frame, Size};
@@ -97,6 +103,12 @@ impl Filter {
     /// Takes away the detections that are not to be reported.
     pub fn cut(&self, answer: &mut Answer) {
         answer.detections.retain(|d| d.score >= self.threshold);
+    }
+
+    /// Another threshold from now on; what was read below it is so as far as it goes down.
+    pub const fn set_threshold(&mut self, threshold: f32) {
+        self.threshold = threshold;
+        self.floor = self.floor.min(threshold);
     }
 
     /// The least score.

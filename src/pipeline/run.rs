@@ -1,21 +1,26 @@
 //! The data path on two threads: one prepares frame n+1 while the other has the model look at frame n.
 //! Two inputs go round between them; with a frame in each, cameras are left to overwrite their newest.
 
-use super::{Cascade, Filter, Prepared, StepError, Stopwatch, finish, infer, look_again, prepare};
+use super::{Cascade, Filter, Gate, Prepared, Reporter, StepError, Stopwatch, Switches};
+use super::{finish, infer, look_again, prepare};
 use crate::collect::Collector;
 use crate::decode::Answer;
+use crate::event::{EndReason, Follower, InView, Moment};
 use crate::frame::{Frame, Timestamp};
 use crate::infer::{InferError, InputMemory};
 use crate::model::Model;
 use crate::preprocess::{PreprocessError, Preprocessor};
 use crate::slot::{Slots, Taken};
 use crate::vitals::Pulse;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a thread waits before it proves that it is alive.
 const BEAT: Duration = Duration::from_millis(500);
+/// A camera that gives no frame for this long has nothing in view.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// What goes round: an input of the model, and the frame it was written from, for a second look. A camera
 /// whose [`Reader`] wants no frames does without.
@@ -23,6 +28,90 @@ const BEAT: Duration = Duration::from_millis(500);
 pub struct Carrier {
     input: Box<dyn InputMemory>,
     frame: Frame,
+}
+
+/// What becomes of a camera's frames before the model.
+#[derive(Debug)]
+pub struct Entrance {
+    /// Frames to inputs.
+    pub preprocessor: Preprocessor,
+    /// Whether the frame itself is looked at once more.
+    pub keeps_frames: bool,
+    /// Lets through what moves; absent: all.
+    pub gate: Option<Gate>,
+    /// What commands and the other thread say.
+    pub switches: Arc<Switches>,
+    /// Takes pictures that were asked for.
+    pub reporter: Option<Reporter>,
+}
+
+impl Entrance {
+    /// Lets everything through.
+    #[must_use]
+    pub fn open(preprocessor: Preprocessor, keeps_frames: bool) -> Self {
+        let switches = Arc::new(Switches::new(0.0));
+        Self { preprocessor, keeps_frames, gate: None, switches, reporter: None }
+    }
+}
+
+/// What [`prepare_frames`] tells of a camera.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// A frame can't be used.
+    Bad(&'a PreprocessError),
+    /// The model need not look at a frame.
+    Passed,
+    /// Something begins to move, or nothing moves any more.
+    Moving(bool),
+}
+
+/// Follows what a camera's answers show, and reports it.
+#[derive(Debug)]
+pub struct Watcher {
+    /// From detections to events.
+    pub follower: Follower,
+    /// Takes the events.
+    pub reporter: Reporter,
+    /// What commands and the other thread say.
+    pub switches: Arc<Switches>,
+}
+
+impl Watcher {
+    fn follow(&mut self, moment: &Moment, filter: &mut Filter, answer: &mut Answer) {
+        let threshold = self.switches.threshold();
+        filter.set_threshold(threshold);
+        self.follower.set_threshold(threshold);
+        if let Some(last) = self.switches.take_still() {
+            self.follower.nothing_moved(last);
+        }
+        self.follower.follow(moment, answer);
+        self.switches.set_unsettled(self.follower.is_unsettled());
+    }
+
+    fn tell(&mut self, moment: &Moment, answer: &Answer, frame: &Frame) {
+        let Self { follower, reporter, .. } = self;
+        let events = follower.tell(moment, answer, reporter.takes_pictures());
+        reporter.tell(Some(frame), events, &answer.detections);
+        if let Some(parked) = follower.take_parked(moment) {
+            reporter.keep(parked);
+        }
+    }
+
+    fn end(&mut self, why: EndReason) {
+        let Self { follower, reporter, .. } = self;
+        reporter.tell(None, follower.end_all(why), &[]);
+    }
+
+    /// Ends what is followed when no frame comes any more, or none is looked at.
+    fn tick(&mut self) {
+        if !self.follower.in_view().is_empty() {
+            if !self.switches.detects() {
+                self.end(EndReason::Config);
+            } else if self.switches.silence() > SILENCE {
+                self.end(EndReason::Camera);
+            }
+        }
+    }
 }
 
 /// What becomes of a camera's answers.
@@ -34,31 +123,47 @@ pub struct Reader {
     pub cascade: Option<Cascade>,
     /// Saves frames worth labelling.
     pub collector: Option<Collector>,
+    /// Follows what is seen.
+    pub watcher: Option<Watcher>,
 }
 
 impl Reader {
     /// One that reports, and no more.
     #[must_use]
     pub const fn new(filter: Filter) -> Self {
-        Self { filter, cascade: None, collector: None }
+        Self { filter, cascade: None, collector: None, watcher: None }
     }
 
     /// Whether it needs the frame itself.
     #[must_use]
     pub const fn wants_frames(&self) -> bool {
-        self.cascade.is_some() || self.collector.is_some()
+        self.cascade.is_some() || self.collector.is_some() || self.watcher.is_some()
     }
 }
 
 /// What came of a frame.
 #[derive(Clone, Copy, Debug)]
 pub enum Seen<'a> {
-    /// All there is to say.
-    All(&'a Answer),
-    /// The second model failed; what the first one says is good.
-    Half(&'a Answer, &'a StepError),
+    /// What there is to say.
+    Answer {
+        /// Of the models.
+        answer: &'a Answer,
+        /// The objects in view, where they are followed.
+        in_view: &'a [InView],
+        /// Why the second model says nothing.
+        trouble: Option<&'a StepError>,
+    },
     /// The model failed; the frame is gone.
     Nothing(&'a InferError),
+}
+
+/// How [`infer_frames`] is to end.
+#[derive(Debug, Default)]
+pub struct Ending {
+    /// Frames that wait are dropped.
+    pub abandoned: AtomicBool,
+    /// It is the whole program that ends.
+    pub stopped: AtomicBool,
 }
 
 /// A prepared frame on its way to the model.
@@ -100,13 +205,12 @@ impl Spare {
 }
 
 /// Takes the newest frame of each camera in turn and prepares it, until the slots are closed or the
-/// other thread ended. Bad frames are told to `bad`. With each camera's preprocessor it says whether its
-/// frames are looked at once more.
+/// other thread ended. What happens else is told to `told`.
 pub fn prepare_frames(
     slots: &Slots,
-    preprocessors: &mut [(Preprocessor, bool)],
+    entrances: &mut [Entrance],
     (spares, ready): &(Receiver<Carrier>, SyncSender<Job>),
-    bad: &mut dyn FnMut(usize, &PreprocessError),
+    told: &mut dyn FnMut(usize, Told<'_>),
     pulse: &Pulse,
 ) {
     let mut frame = Frame::empty();
@@ -130,11 +234,15 @@ pub fn prepare_frames(
             Taken::Closed => return,
         };
         let mut watch = Stopwatch::start(&frame);
-        let (preprocessor, again) = &mut preprocessors[camera];
-        match prepare(preprocessor, &frame, carrier.input.bytes_mut(), &mut watch) {
+        let entrance = &mut entrances[camera];
+        if !entrance.admits(&frame, &mut |news| told(camera, news)) {
+            spare = Some(carrier);
+            continue;
+        }
+        match prepare(&mut entrance.preprocessor, &frame, carrier.input.bytes_mut(), &mut watch) {
             Ok(prepared) => {
                 let (seq, captured) = (frame.seq, frame.captured);
-                if *again {
+                if entrance.keeps_frames {
                     std::mem::swap(&mut frame, &mut carrier.frame);
                 }
                 let job = Job { camera, seq, captured, prepared, watch, carrier };
@@ -143,56 +251,113 @@ pub fn prepare_frames(
                 }
             }
             Err(e) => {
-                bad(camera, &e);
+                told(camera, Told::Bad(&e));
                 spare = Some(carrier);
             }
         }
     }
 }
 
+impl Entrance {
+    /// Whether the model is to look at `frame`.
+    fn admits(&mut self, frame: &Frame, told: &mut dyn FnMut(Told<'_>)) -> bool {
+        let Self { gate, switches, reporter, .. } = self;
+        switches.note_frame();
+        if let Some(reporter) = reporter
+            && switches.take_picture_wish()
+            && !reporter.show(frame)
+        {
+            switches.ask_for_picture();
+        }
+        if !switches.detects() {
+            told(Told::Passed);
+            return false;
+        }
+        let Some(gate) = gate else { return true };
+        let before = gate.is_moving();
+        match gate.admits(frame, switches.is_unsettled()) {
+            Ok(admitted) => {
+                if gate.is_moving() != before {
+                    told(Told::Moving(gate.is_moving()));
+                }
+                if !admitted {
+                    switches.note_still(frame.captured);
+                    told(Told::Passed);
+                }
+                admitted
+            }
+            Err(e) => {
+                told(Told::Bad(&e));
+                false
+            }
+        }
+    }
+}
+
 /// Has the model look at prepared frames, and the second model of their camera at what it found, and tells
-/// `seen` what came of it, until the other thread ended. Once `abandoned`, frames that wait are dropped.
+/// `seen` what came of it, until the other thread ended.
 pub fn infer_frames(
     model: &mut Model,
     cameras: &mut [Reader],
     (spare, jobs): &(SyncSender<Carrier>, Receiver<Job>),
     seen: &mut dyn FnMut(&Job, Seen<'_>),
-    abandoned: &AtomicBool,
+    ending: &Ending,
     pulse: &Pulse,
 ) {
     let mut answer = Answer::default();
+    let mut ticked = Instant::now();
     loop {
         pulse.beat();
+        if ticked.elapsed() >= BEAT {
+            ticked = Instant::now();
+            cameras.iter_mut().filter_map(|reader| reader.watcher.as_mut()).for_each(Watcher::tick);
+        }
         let mut job = match jobs.recv_timeout(BEAT) {
+            Ok(job) if ending.abandoned.load(Ordering::Relaxed) => {
+                drop(job);
+                break;
+            }
             Ok(job) => job,
             Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Disconnected) => break,
         };
-        if abandoned.load(Ordering::Relaxed) {
-            return;
-        }
         job.watch.resume();
         match infer(model.engine.as_mut(), job.carrier.input.as_mut(), &mut job.watch) {
-            Ok(()) => {
-                let Reader { filter, cascade, collector } = &mut cameras[job.camera];
-                let (engine, decoder) = (model.engine.as_ref(), &mut model.info.decoder);
-                finish(filter, decoder, engine, &job.prepared, &mut answer, &mut job.watch);
-                let worth_it = collector.as_mut().is_some_and(|collector| {
-                    let worth_it = collector.judge(job.captured, &answer);
-                    filter.cut(&mut answer);
-                    worth_it
-                });
-                let second = cascade.as_mut().map_or(Ok(()), |cascade| {
-                    look_again(cascade, &job.carrier.frame, &mut answer, &mut job.watch)
-                });
-                if let Some(collector) = collector.as_mut().filter(|_| worth_it) {
-                    collector.hand(&mut job.carrier.frame);
-                }
-                seen(&job, second.as_ref().map_or_else(|e| Seen::Half(&answer, e), |()| Seen::All(&answer)));
-            }
+            Ok(()) => look(model, &mut cameras[job.camera], &mut job, &mut answer, seen),
             Err(e) => seen(&job, Seen::Nothing(&e)),
         }
         // Full it never is; without a receiver the carrier is dropped.
         let _ = spare.send(job.carrier);
     }
+    let why = if ending.stopped.load(Ordering::Relaxed) { EndReason::Stopped } else { EndReason::Config };
+    cameras.iter_mut().filter_map(|reader| reader.watcher.as_mut()).for_each(|watcher| watcher.end(why));
+}
+
+/// Reads what the model said of a frame, and has it followed.
+fn look(
+    model: &mut Model,
+    reader: &mut Reader,
+    job: &mut Job,
+    answer: &mut Answer,
+    seen: &mut dyn FnMut(&Job, Seen<'_>),
+) {
+    let Reader { filter, cascade, collector, watcher } = reader;
+    finish(filter, &mut model.info.decoder, model.engine.as_ref(), &job.prepared, answer, &mut job.watch);
+    let moment = Moment { captured: job.captured, seq: job.seq, size: job.prepared.size };
+    let worth_it = collector.as_mut().is_some_and(|collector| collector.judge(job.captured, answer));
+    match watcher {
+        Some(watcher) => watcher.follow(&moment, filter, answer),
+        None => filter.cut(answer),
+    }
+    let second = cascade
+        .as_mut()
+        .map_or(Ok(()), |cascade| look_again(cascade, &job.carrier.frame, answer, &mut job.watch));
+    if let Some(watcher) = watcher {
+        watcher.tell(&moment, answer, &job.carrier.frame);
+    }
+    if let Some(collector) = collector.as_mut().filter(|_| worth_it) {
+        collector.hand(&mut job.carrier.frame);
+    }
+    let in_view = watcher.as_ref().map_or(&[][..], |watcher| watcher.follower.in_view());
+    seen(job, Seen::Answer { answer, in_view, trouble: second.as_ref().err() });
 }

@@ -2,7 +2,7 @@
 //! not below what the model sees; smaller pictures whole and to RGB, which equals what Pillow and OpenCV
 //! read.
 
-use super::picture::{Picture, PictureError};
+use super::picture::{Grain, Picture, PictureError};
 use crate::frame::{ColorSpace, PixelFormat, Size};
 use crate::geometry::NormBox;
 use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, ScalingFactor, Subsamp, YuvImage};
@@ -57,10 +57,28 @@ impl JpegDecoder {
         let (w, h) = (header.width.div_ceil(denominator), header.height.div_ceil(denominator));
         let yuv = matches!(header.colorspace, Colorspace::YCbCr | Colorspace::Gray);
         let size = Size::new(w as u32, h as u32);
-        match subsampling(header.subsamp).filter(|_| yuv && !exact) {
+        let planes = subsampling(header.subsamp).filter(|_| yuv && !exact);
+        let grain = grain(header.subsamp, denominator, planes.is_some());
+        let picture = match planes {
             Some(by) => self.decode_planes(jpeg, header.subsamp, size, by),
             None => self.decode_rgb(jpeg, size),
-        }
+        };
+        picture.map(|picture| Picture { grain, ..picture })
+    }
+
+    /// The brightness of `jpeg` at 1/`denominator` of its size, which is 1, 2, 4 or 8: bytes in tight rows.
+    pub fn luma(&mut self, jpeg: &[u8], denominator: u32) -> Result<(&[u8], Size), PictureError> {
+        let header = self.read_header(jpeg)?;
+        let denominator = if header.is_lossless { 1 } else { denominator as usize };
+        self.decompressor.set_scaling_factor(ScalingFactor::new(1, denominator)).map_err(|e| refused(&e))?;
+        let (width, height) = (header.width.div_ceil(denominator), header.height.div_ceil(denominator));
+        let pixels = reserve(&mut self.pixels, width * height);
+        let format = turbojpeg::PixelFormat::GRAY;
+        let image = Image { pixels: &mut *pixels, width, pitch: width, height, format };
+        self.midway = true;
+        accept(self.decompressor.decompress(jpeg, image))?;
+        self.midway = false;
+        Ok((pixels, Size::new(width as u32, height as u32)))
     }
 
     /// Decodes to planes as wide and high as `tj3YUVPlaneWidth` and `tj3YUVPlaneHeight` say.
@@ -151,6 +169,18 @@ const fn subsampling(subsamp: Subsamp) -> Option<(usize, usize)> {
         Subsamp::Sub1x4 => (1, 4),
         _ => return None,
     })
+}
+
+/// How far a pixel's value spreads: within blocks of 8x8 samples of each component, so of as many pixels
+/// of the picture as subsampled chroma spans; and in pictures of RGB to the next sample of chroma, which
+/// is interpolated (`h2v2_fancy_upsample` of libjpeg-turbo's jdsample.c). 12 is what all ways of
+/// subsampling by 1, 2, 3 or 4 fit in.
+fn grain(subsamp: Subsamp, denominator: usize, planes: bool) -> Grain {
+    let by = subsampling(subsamp).unwrap_or((12, 12));
+    let by = (by.0 as u32, by.1 as u32);
+    let scale = denominator as u32;
+    let reach = if planes { (0, 0) } else { (by.0 * scale, by.1 * scale) };
+    Grain { scale, block: (8 * by.0, 8 * by.1), reach }
 }
 
 /// Lets pass what libjpeg only warns of and what many cameras do: fill bytes before a marker.

@@ -7,6 +7,7 @@ mod blend;
 mod color;
 mod filter;
 mod jpeg;
+mod mask;
 mod picture;
 mod pillow;
 #[cfg(test)]
@@ -20,11 +21,13 @@ pub use picture::{Picture, PictureError};
 pub use tensor::{InputLayout, Normalization};
 
 use crate::frame::{Frame, PixelFormat, Size};
-use crate::geometry::{Fit, NormBox, Placement};
+use crate::geometry::{Fit, NormBox, Placement, Polygon};
 use crate::infer::TensorSpec;
 use crate::model::{Channels, ModelInfo};
+use mask::Mask;
 use resample::Resampler;
 use rows::Rows;
+use std::sync::Arc;
 use tensor::TensorWriter;
 
 /// Grey of the padding around a letterboxed picture, as Ultralytics fills it.
@@ -50,6 +53,7 @@ pub struct Preprocessor {
     writer: TensorWriter,
     region: NormBox,
     fit: Fit,
+    hidden: Arc<[Polygon]>,
     jpeg: JpegDecoder,
     plan: Option<Plan>,
     rows: Rows,
@@ -61,6 +65,7 @@ struct Plan {
     key: Key,
     placement: Placement,
     resampler: Resampler,
+    mask: Mask,
 }
 
 /// A picture's geometry and the frame size that boxes refer to.
@@ -82,12 +87,24 @@ impl Preprocessor {
         fit: Fit,
     ) -> Result<Self, String> {
         let writer = TensorWriter::new(spec, normalization, channels)?;
-        Ok(Self { writer, region, fit, jpeg: JpegDecoder::new()?, plan: None, rows: Rows::default() })
+        let (hidden, jpeg) = (Arc::from([]), JpegDecoder::new()?);
+        Ok(Self { writer, region, fit, hidden, jpeg, plan: None, rows: Rows::default() })
     }
 
     /// For a model that is shown `region` of the frame.
     pub fn of(model: &ModelInfo, region: NormBox) -> Result<Self, String> {
         Self::new(&model.input, &model.normalization, model.channels, region, model.fit)
+    }
+
+    /// Hides what `polygons` of the frame cover: pixels of the input that any of it went into are black.
+    /// That is more than the polygons by what a pixel is made of: the resampler's support, which is
+    /// `max(1, s)` pixels of the frame on each side where the frame is shrunk by `s`, `sqrt(1 + s * s)`
+    /// samples where chroma is subsampled, the whole of a sample of chroma, and in a JPEG all of the block
+    /// (8x8 samples of chroma) that it is in.
+    #[must_use]
+    pub fn with_mask(mut self, polygons: Arc<[Polygon]>) -> Self {
+        (self.hidden, self.plan) = (polygons, None);
+        self
     }
 
     /// Shows another region from the next frame on. Its plan is made anew, which takes memory.
@@ -102,12 +119,14 @@ impl Preprocessor {
             let size = self.jpeg.header(&frame.data)?;
             let target = Placement::new(size, self.region, self.writer.size(), self.fit).target.size();
             let picture = self.jpeg.decode(&frame.data, self.region, target)?;
-            let plan = plan(&mut self.plan, size, &picture, self.region, self.writer.size(), self.fit);
+            let key = Key { frame: size, region: self.region, shape: picture.shape() };
+            let plan = plan(&mut self.plan, key, &picture, self.writer.size(), self.fit, &self.hidden);
             fill(plan, &picture, &mut self.rows, &self.writer, input);
             return Ok((size, plan.placement));
         }
         let picture = Picture::of(frame)?;
-        let plan = plan(&mut self.plan, frame.size, &picture, self.region, self.writer.size(), self.fit);
+        let key = Key { frame: frame.size, region: self.region, shape: picture.shape() };
+        let plan = plan(&mut self.plan, key, &picture, self.writer.size(), self.fit, &self.hidden);
         fill(plan, &picture, &mut self.rows, &self.writer, input);
         Ok((frame.size, plan.placement))
     }
@@ -116,19 +135,21 @@ impl Preprocessor {
 /// The plan for a picture; made anew only when the geometry changes.
 fn plan<'a>(
     plan: &'a mut Option<Plan>,
-    frame: Size,
+    key: Key,
     picture: &Picture<'_>,
-    region: NormBox,
     input: Size,
     fit: Fit,
+    hidden: &[Polygon],
 ) -> &'a Plan {
-    let key = Key { frame, region, shape: picture.shape() };
     if plan.as_ref().is_none_or(|plan| plan.key != key) {
         *plan = None;
     }
     plan.get_or_insert_with(|| {
+        let Key { frame, region, .. } = key;
         let placement = Placement::new(frame, region, input, fit);
-        Plan { key, placement, resampler: Resampler::new(picture, region, placement.target.size()) }
+        let resampler = Resampler::new(picture, region, placement.target.size());
+        let mask = Mask::new(hidden, frame, picture, region, placement.target);
+        Plan { key, placement, resampler, mask }
     })
 }
 
@@ -141,6 +162,7 @@ fn fill(plan: &Plan, picture: &Picture<'_>, rows: &mut Rows, writer: &TensorWrit
         let at = (target.x_min as usize, (target.y_min + y) as usize);
         plan.resampler.row(picture, y as usize, rows, writer, input, at);
     }
+    plan.mask.blacken(writer, input);
 }
 
 #[cfg(test)]

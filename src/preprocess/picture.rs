@@ -46,12 +46,29 @@ pub enum Colors {
     Gray,
 }
 
+/// How far the value of a pixel of a JPEG spreads in its decoded picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Grain {
+    /// Pixels of the JPEG along one decoded one.
+    pub scale: u32,
+    /// Columns and rows of the JPEG's pixels that are coded together; 1 where there is no JPEG.
+    pub block: (u32, u32),
+    /// Pixels of the JPEG by which interpolated chroma reaches further.
+    pub reach: (u32, u32),
+}
+
+impl Grain {
+    /// Every pixel for itself.
+    pub const NONE: Self = Self { scale: 1, block: (1, 1), reach: (0, 0) };
+}
+
 /// A decoded picture that borrows a frame's bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Picture<'a> {
     pub(super) planes: [Plane<'a>; 3],
     pub(super) components: [Component; 3],
     pub(super) colors: Colors,
+    pub(super) grain: Grain,
 }
 
 /// All of a picture but its bytes.
@@ -60,6 +77,7 @@ pub(super) struct Shape {
     planes: [(usize, usize); 3],
     components: [Component; 3],
     colors: Colors,
+    grain: Grain,
 }
 
 const NO_PLANE: Plane<'static> = Plane { data: &[], stride: 0, height: 0, extent: 0.0 };
@@ -98,11 +116,13 @@ impl<'a> Picture<'a> {
                 planes: packed(half_w * 4),
                 components: [full(0, 0, 2), half(0, 1, 4), half(0, 3, 4)],
                 colors: yuv,
+                grain: Grain::NONE,
             },
             PixelFormat::Uyvy => Self {
                 planes: packed(half_w * 4),
                 components: [full(0, 1, 2), half(0, 0, 4), half(0, 2, 4)],
                 colors: yuv,
+                grain: Grain::NONE,
             },
             PixelFormat::Nv12 => {
                 let (luma, chroma) = data.split_at(w * h);
@@ -113,6 +133,7 @@ impl<'a> Picture<'a> {
                     planes: [luma, chroma, NO_PLANE],
                     components: [full(0, 0, 1), half(1, 0, 2), half(1, 1, 2)],
                     colors: yuv,
+                    grain: Grain::NONE,
                 }
             }
             PixelFormat::I420 => Self::planar(data, size, [(w, h), (half_w, half_h)], (2, 2), color),
@@ -120,11 +141,13 @@ impl<'a> Picture<'a> {
                 planes: packed(w * 3),
                 components: [full(0, 0, 3), full(0, 1, 3), full(0, 2, 3)],
                 colors: Colors::Rgb,
+                grain: Grain::NONE,
             },
             PixelFormat::Gray8 | PixelFormat::Mjpeg => Self {
                 planes: packed(w),
                 components: [full(0, 0, 1), Component::default(), Component::default()],
                 colors: Colors::Gray,
+                grain: Grain::NONE,
             },
         })
     }
@@ -149,7 +172,12 @@ impl<'a> Picture<'a> {
             index += 1;
             (plane, component)
         });
-        Self { planes: planes.map(|p| p.0), components: planes.map(|p| p.1), colors: Colors::Yuv(color) }
+        Self {
+            planes: planes.map(|p| p.0),
+            components: planes.map(|p| p.1),
+            colors: Colors::Yuv(color),
+            grain: Grain::NONE,
+        }
     }
 
     pub(super) fn shape(&self) -> Shape {
@@ -157,6 +185,7 @@ impl<'a> Picture<'a> {
             planes: self.planes.map(|p| (p.stride, p.height)),
             components: self.components,
             colors: self.colors,
+            grain: self.grain,
         }
     }
 }

@@ -27,6 +27,9 @@ pub struct SeenObject<'a> {
     pixels: [u32; 4],
     /// The same in fractions of the frame.
     box_norm: [Rounded; 4],
+    /// The number of its track; it is counted as in view.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    track_id: Option<u64>,
     /// What a second model says it is: its label and score.
     #[serde(skip_serializing_if = "Option::is_none")]
     sub_label: Option<(Cow<'a, str>, Rounded)>,
@@ -75,6 +78,7 @@ pub fn objects<'a>(
         score: d.score,
         pixels: d.bounds.to_pixels(size).to_array(),
         box_norm: d.bounds.to_array().map(Rounded),
+        track_id: d.track,
         sub_label: d.sub_class.map(|sub| (label_of(sub_labels, sub.class), Rounded(sub.score))),
     })
 }

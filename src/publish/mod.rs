@@ -1,8 +1,14 @@
 //! What subscribers hear. A [`Sink`] takes [`Publication`]s from any thread and never blocks.
 
+#[cfg(feature = "broker")]
+pub mod broker;
+pub mod command;
+pub mod homeassistant;
 pub mod json;
 pub mod message;
 pub mod mqtt;
+pub mod outbox;
+pub mod post;
 pub mod state;
 pub mod terminal;
 mod tls;
@@ -11,6 +17,7 @@ pub use json::label_of;
 
 use crate::config::Camera;
 use crate::decode::{Class, Detection};
+use crate::event::{Event, InView, Parked};
 use crate::frame::{Size, Timestamp};
 use crate::model::DecoderKind;
 use crate::pipeline::Latencies;
@@ -46,6 +53,8 @@ pub struct Watch<'a> {
     pub camera: &'a Camera,
     /// What the model gives.
     pub kind: DecoderKind,
+    /// The least score that is reported now.
+    pub threshold: f32,
     /// The model's labels; another list, though it may hold the same, is another model.
     pub labels: &'a Arc<[String]>,
 }
@@ -69,6 +78,8 @@ pub struct Observation<'a> {
     pub latencies: Latencies,
     /// What a detector found, best first.
     pub detections: &'a [Detection],
+    /// The objects in view, those that were missed on this frame too.
+    pub in_view: &'a [InView],
     /// What a classifier thinks, best first; empty for a detector.
     pub classes: &'a [Class],
     /// The model's labels by class index.
@@ -88,6 +99,52 @@ pub enum Publication<'a> {
         camera: &'a str,
         /// Its state from now on.
         status: CameraStatus,
+    },
+    /// Something happened to an object.
+    Event(&'a Event),
+    /// A picture.
+    Snapshot {
+        /// The camera's name.
+        camera: &'a str,
+        /// The label of the object it is of; `None` for one that was asked for.
+        label: Option<&'a str>,
+        /// The picture.
+        jpeg: Vec<u8>,
+    },
+    /// What stands where before a camera, for the next run.
+    Parked {
+        /// The camera's name.
+        camera: &'a str,
+        /// All of it.
+        places: &'a [Parked],
+    },
+    /// Something begins to move before a camera, or nothing moves any more.
+    Motion {
+        /// The camera's name.
+        camera: &'a str,
+        /// Which of both.
+        moving: bool,
+    },
+    /// A model looks at a camera's frames from now on, or not.
+    Detect {
+        /// The camera's name.
+        camera: &'a str,
+        /// Which of both.
+        on: bool,
+    },
+    /// A camera's least score is another one.
+    Threshold {
+        /// The camera's name.
+        camera: &'a str,
+        /// 0..1.
+        threshold: f32,
+    },
+    /// A command made no sense.
+    Refusal {
+        /// Its whole topic.
+        topic: &'a str,
+        /// What is wrong with it.
+        why: &'a str,
     },
     /// The cameras of a new config: their counts start at zero, what is no longer there is removed.
     Cameras(&'a [Watch<'a>]),

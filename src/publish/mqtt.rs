@@ -5,6 +5,7 @@ mod connection;
 mod told;
 mod why;
 
+use super::outbox::Outbox;
 use super::state::State;
 use crate::back_off::BackOff;
 use crate::config::Mqtt;
@@ -24,9 +25,15 @@ const SLICE: Duration = Duration::from_secs(5);
 /// The longest silence of the task that is no fault: a connect that hangs, and a slice.
 pub const PULSE_DEADLINE: Duration = Duration::from_secs(45);
 
-/// Publishes `state` until `shutdown`, then says `offline` and disconnects; that takes less than a
+/// Publishes `state` and what waits in `outbox` until `shutdown`, then says `offline` and disconnects; that takes less than a
 /// second, whatever the broker does.
-pub async fn run(config: &Mqtt, state: &State, back_off: &BackOff, pulse: &Pulse, shutdown: &Shutdown) {
+pub async fn run(
+    config: &Mqtt,
+    (state, outbox): (&State, Option<&Outbox>),
+    back_off: &BackOff,
+    pulse: &Pulse,
+    shutdown: &Shutdown,
+) {
     let mut delays = back_off.delays();
     let mut told = Told::default();
     let mut closed: Option<Instant> = None;
@@ -34,7 +41,7 @@ pub async fn run(config: &Mqtt, state: &State, back_off: &BackOff, pulse: &Pulse
     while !shutdown.is_triggered() {
         let started = Instant::now();
         let lost = match Connection::new(config) {
-            Ok(mut connection) => connection.run(state, pulse, shutdown, &mut told, TAKEOVER).await,
+            Ok(mut connection) => connection.run((state, outbox), pulse, shutdown, &mut told, TAKEOVER).await,
             Err(why) => Lost::Refused(why),
         };
         let accepted = state.connected.swap(false, Ordering::AcqRel);

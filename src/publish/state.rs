@@ -2,12 +2,16 @@
 //! broker has not been told yet. Shared by the threads that observe and the task that publishes.
 
 mod camera;
+mod discovery;
 mod retained;
 mod stored;
 
+use super::command::{self, Command};
+use super::homeassistant::{Facts, Node};
 use super::message;
 use super::{CameraStatus, Observation, Publication, Sink, Watch};
 use camera::CameraState;
+use discovery::Discovery;
 use retained::Retained;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -18,6 +22,8 @@ use tokio::sync::{Notify, mpsc};
 
 /// Messages that wait for the connection to take them; more are dropped and counted.
 const STREAM_ROOM: usize = 64;
+/// Commands that wait to be carried out; more are dropped.
+const COMMAND_ROOM: usize = 16;
 
 /// What happened to messages so far.
 #[derive(Debug, Default)]
@@ -51,6 +57,10 @@ pub struct State {
     pub counters: Counters,
     stream: mpsc::Sender<StreamMessage>,
     messages: tokio::sync::Mutex<mpsc::Receiver<StreamMessage>>,
+    /// The cameras, or what is told of them, changed since the broker was asked for commands.
+    commands_changed: AtomicBool,
+    wishes: mpsc::Sender<Command>,
+    commands: tokio::sync::Mutex<mpsc::Receiver<Command>>,
 }
 
 #[derive(Debug)]
@@ -60,6 +70,10 @@ struct Inner {
     /// Whole topics that must hold nothing any more.
     stale: BTreeSet<String>,
     cameras: BTreeMap<String, CameraState>,
+    /// Topics where pictures may stay.
+    pictures: BTreeSet<String>,
+    /// What Home Assistant is told; absent: nothing.
+    discovery: Option<Discovery>,
     stored: Stored,
 }
 
@@ -68,12 +82,15 @@ impl State {
     #[must_use]
     pub fn new(prefix: &str) -> Self {
         let (stream, messages) = mpsc::channel(STREAM_ROOM);
+        let (wishes, commands) = mpsc::channel(COMMAND_ROOM);
         Self {
             inner: Mutex::new(Inner {
                 prefix: prefix.to_owned(),
                 retained: Retained::default(),
                 stale: BTreeSet::new(),
                 cameras: BTreeMap::new(),
+                pictures: BTreeSet::new(),
+                discovery: None,
                 stored: Stored::default(),
             }),
             changed: Notify::new(),
@@ -81,6 +98,9 @@ impl State {
             counters: Counters::default(),
             stream,
             messages: tokio::sync::Mutex::new(messages),
+            commands_changed: AtomicBool::new(true),
+            wishes,
+            commands: tokio::sync::Mutex::new(commands),
         }
     }
 
@@ -96,14 +116,29 @@ impl State {
         }
     }
 
+    /// Announces cameras to Home Assistant as a `node` from the next [`Publication::Cameras`] on, or not; what was
+    /// announced is remembered in `file`.
+    pub fn set_discovery(&self, node: Option<Node>, file: Option<PathBuf>) {
+        let mut inner = self.lock();
+        let Inner { discovery, stale, retained, .. } = &mut *inner;
+        if discovery.as_ref().map(Discovery::node) == node.as_ref() {
+            return;
+        }
+        stale.extend(discovery.iter().flat_map(Discovery::names).map(str::to_owned));
+        *discovery = node.map(|node| Discovery::new(node, file));
+        retained.names_changed();
+        drop(inner);
+        self.commands_changed();
+    }
+
     /// Publishes below another prefix from now on; what stands below the old one is cleared.
     pub fn set_prefix(&self, prefix: &str) {
         let mut inner = self.lock();
         if inner.prefix == prefix {
             return;
         }
-        let old: Vec<String> =
-            inner.retained.names().map(|topic| format!("{}/{topic}", inner.prefix)).collect();
+        let names = inner.retained.names().chain(inner.pictures.iter().map(String::as_str));
+        let old: Vec<String> = names.map(|topic| format!("{}/{topic}", inner.prefix)).collect();
         inner.stale.extend(old);
         prefix.clone_into(&mut inner.prefix);
         inner.retained.all_anew();
@@ -114,7 +149,10 @@ impl State {
 
     /// Forgets what the broker was told: a new connection starts from nothing.
     pub(super) fn all_anew(&self) {
-        self.lock().retained.all_anew();
+        let mut inner = self.lock();
+        inner.retained.all_anew();
+        inner.discovery.iter_mut().for_each(Discovery::all_anew);
+        drop(inner);
         self.changed.notify_one();
     }
 
@@ -122,11 +160,14 @@ impl State {
     /// more or `publish` takes no more.
     pub(super) fn tell(&self, mut publish: impl FnMut(String, Vec<u8>) -> bool) {
         let mut inner = self.lock();
-        let Inner { prefix, retained, stale, stored, .. } = &mut *inner;
+        let Inner { prefix, retained, stale, stored, pictures, discovery, .. } = &mut *inner;
         // On disk before the broker has them: what is published is cleared one day, whatever comes between.
-        if retained.take_names_changed() {
-            let names = retained.names().map(|topic| format!("{prefix}/{topic}"));
-            stored.write(names.chain(stale.iter().cloned()));
+        let announced = discovery.as_mut().is_some_and(Discovery::take_names_changed);
+        if retained.take_names_changed() || announced {
+            let names = retained.names().chain(pictures.iter().map(String::as_str));
+            let names = names.map(|topic| format!("{prefix}/{topic}"));
+            let announced = discovery.iter().flat_map(Discovery::names).map(str::to_owned);
+            stored.write(names.chain(announced).chain(stale.iter().cloned()));
         }
         while let Some(topic) = stale.pop_first() {
             if !publish(topic.clone(), Vec::new()) {
@@ -137,7 +178,10 @@ impl State {
                 retained.names_changed();
             }
         }
-        retained.tell(|topic, payload| publish(format!("{prefix}/{topic}"), payload.to_vec()));
+        let told = discovery.as_mut().is_none_or(|discovery| discovery.tell(&mut publish));
+        if told {
+            retained.tell(|topic, payload| publish(format!("{prefix}/{topic}"), payload.to_vec()));
+        }
     }
 
     /// Whole topics and payloads of the farewell: nothing in view, every camera offline, nobody here.
@@ -154,6 +198,55 @@ impl State {
     /// `prefix/topic`.
     pub(super) fn whole(&self, topic: &str) -> String {
         format!("{}/{topic}", self.lock().prefix)
+    }
+
+    /// Whether a picture may stay in a topic.
+    pub(super) fn takes_picture(&self, topic: &str) -> bool {
+        self.lock().pictures.contains(topic)
+    }
+
+    /// The topics of commands, whole, and below the prefix.
+    pub(super) fn command_topics(&self) -> BTreeMap<String, String> {
+        let inner = self.lock();
+        let topics = command::topics(inner.cameras.keys().map(String::as_str));
+        topics.into_iter().map(|topic| (format!("{}/{topic}", inner.prefix), topic)).collect()
+    }
+
+    /// Whether the topics of commands changed since the last call.
+    pub(super) fn take_commands_changed(&self) -> bool {
+        self.commands_changed.swap(false, Ordering::AcqRel)
+    }
+
+    /// Has the topics of commands looked at once more.
+    pub(super) fn commands_changed(&self) {
+        self.commands_changed.store(true, Ordering::Release);
+    }
+
+    /// Where Home Assistant says that it has begun.
+    pub(super) fn birth_topic(&self) -> Option<String> {
+        self.lock().discovery.as_ref().map(|d| format!("{}/status", d.node().discovery_prefix))
+    }
+
+    /// Takes in the message of a command; `whole` is its whole topic, `below` the part below the prefix.
+    pub(super) fn command(&self, whole: &str, below: &str, payload: &[u8]) {
+        match command::parse(below, payload) {
+            Ok(command) => {
+                if self.wishes.try_send(command).is_err() {
+                    self.refuse(whole, "too many commands at once");
+                }
+            }
+            Err(why) => self.refuse(whole, &why),
+        }
+    }
+
+    /// The next command; only one task asks at a time.
+    pub async fn next_command(&self) -> Option<Command> {
+        self.commands.lock().await.recv().await
+    }
+
+    fn refuse(&self, topic: &str, why: &str) {
+        let text = serde_json::json!({ "topic": topic, "reason": why }).to_string();
+        self.stream("error".to_owned(), text.into_bytes());
     }
 
     /// The next stream message; only one task asks at a time.
@@ -202,6 +295,9 @@ impl State {
         let Some(state) = cameras.get_mut(camera) else { return };
         retained.set(&format!("{camera}/status"), status.as_str().into());
         if status != CameraStatus::Online {
+            if let Some(topic) = state.motion_topic() {
+                retained.set(&topic, b"OFF".to_vec());
+            }
             state.nothing_in_view(&mut |topic, payload| {
                 retained.set(topic, payload);
             });
@@ -210,9 +306,44 @@ impl State {
         self.changed.notify_one();
     }
 
+    /// A model looks, or not; then nothing is in view.
+    fn set_detect(&self, camera: &str, on: bool) {
+        let mut inner = self.lock();
+        let Inner { cameras, retained, .. } = &mut *inner;
+        let Some(state) = cameras.get_mut(camera) else { return };
+        let mut set = |topic: &str, payload| {
+            retained.set(topic, payload);
+        };
+        state.set_detect(on, &mut set);
+        drop(inner);
+        self.changed.notify_one();
+    }
+
+    fn set_threshold(&self, camera: &str, threshold: f32) {
+        let mut inner = self.lock();
+        let Inner { cameras, retained, .. } = &mut *inner;
+        let Some(state) = cameras.get_mut(camera) else { return };
+        state.set_threshold(threshold, &mut |topic, payload| {
+            retained.set(topic, payload);
+        });
+        drop(inner);
+        self.changed.notify_one();
+    }
+
+    /// Nothing moves before a camera that is not there.
+    fn set_motion(&self, camera: &str, moving: bool) {
+        let mut inner = self.lock();
+        let Inner { cameras, retained, .. } = &mut *inner;
+        if let Some(topic) = cameras.get(camera).and_then(CameraState::motion_topic) {
+            retained.set(&topic, if moving { "ON" } else { "OFF" }.into());
+        }
+        drop(inner);
+        self.changed.notify_one();
+    }
+
     fn set_cameras(&self, watches: &[Watch<'_>]) {
         let mut inner = self.lock();
-        let Inner { prefix, cameras, retained, stale, .. } = &mut *inner;
+        let Inner { prefix, cameras, retained, stale, pictures, discovery, .. } = &mut *inner;
         let mut old = std::mem::take(cameras);
         for watch in watches {
             let name = &watch.camera.name;
@@ -235,12 +366,31 @@ impl State {
             camera.tell_counts(&mut |topic, payload| {
                 retained.set(topic, payload);
             });
+            if let Some(topic) = camera.motion_topic() {
+                if !retained.is_set(&topic) {
+                    retained.set(&topic, b"OFF".to_vec());
+                }
+                wanted.insert(topic);
+            }
         }
         retained.keep_only(&wanted);
+        let now: BTreeSet<String> = cameras.values().flat_map(CameraState::picture_topics).collect();
+        let gone = pictures.difference(&now).map(|topic| format!("{prefix}/{topic}"));
+        stale.extend(gone);
+        wanted.extend(now.iter().cloned());
+        *pictures = now;
+        retained.names_changed();
+        if let Some(discovery) = discovery {
+            let facts: Vec<Facts> = cameras.values().map(CameraState::facts).collect();
+            discovery.announce(&facts);
+        }
+        let announced: BTreeSet<&str> = discovery.iter().flat_map(Discovery::names).collect();
         stale.retain(|topic| {
-            !wanted.iter().any(|w| topic.strip_prefix(prefix.as_str()) == Some(&format!("/{w}")))
+            let below = topic.strip_prefix(prefix.as_str()).and_then(|topic| topic.strip_prefix('/'));
+            !announced.contains(topic.as_str()) && !below.is_some_and(|below| wanted.contains(below))
         });
         drop(inner);
+        self.commands_changed();
         self.changed.notify_one();
     }
 
@@ -256,6 +406,15 @@ impl Sink for State {
             Publication::Status { camera, status } => self.set_status(camera, *status),
             Publication::Cameras(cameras) => self.set_cameras(cameras),
             Publication::Info(info) => self.set("info", info.to_string().into_bytes()),
+            Publication::Detect { camera, on } => self.set_detect(camera, *on),
+            Publication::Threshold { camera, threshold } => self.set_threshold(camera, *threshold),
+            Publication::Motion { camera, moving } => self.set_motion(camera, *moving),
+            Publication::Refusal { topic, why } => self.refuse(topic, why),
+            Publication::Snapshot { camera, label: None, jpeg } => {
+                self.stream(format!("{camera}/snapshot"), jpeg.clone());
+            }
+            // Those are for the outbox.
+            Publication::Event(_) | Publication::Snapshot { .. } | Publication::Parked { .. } => {}
             Publication::Stats(stats) => self.stream("stats".to_owned(), stats.to_string().into_bytes()),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::json::label_of;
 use super::{Observation, Publication, Sink};
+use crate::event::{Event, Kind, State};
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,11 +18,10 @@ impl<W: Write + Send> Terminal<W> {
 
     fn observe(&self, seen: &Observation<'_>) -> io::Result<()> {
         let mut line = Vec::with_capacity(256);
-        let seconds = seen.captured.unix.as_secs() % 86_400;
-        let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
         write!(
             line,
-            "{h:02}:{m:02}:{s:02}Z {} #{} {:.1} ms:",
+            "{} {} #{} {:.1} ms:",
+            clock(seen.captured.unix.as_secs()),
             seen.camera,
             seen.seq,
             seen.latencies.infer.as_secs_f64() * 1e3
@@ -41,6 +41,35 @@ impl<W: Write + Send> Terminal<W> {
         line.push(b'\n');
         self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line)
     }
+
+    fn tell(&self, event: &Event) -> io::Result<()> {
+        let State { id, camera, label, top_score, frame_time, start_time, .. } = &event.after;
+        let what = match event.kind {
+            Kind::New => "new",
+            Kind::Update => "update",
+            Kind::End => "end",
+        };
+        let mut line =
+            format!("{} {camera} event {what}: {label} {:.0}%", clock(*frame_time as u64), top_score * 100.0);
+        if !event.after.current_zones.is_empty() {
+            line.push_str(" in ");
+            line.push_str(&event.after.current_zones.join(", "));
+        }
+        if event.after.stationary {
+            line.push_str(", stationary");
+        }
+        if event.kind == Kind::End {
+            let seconds = event.after.end_time.unwrap_or(*frame_time) - start_time;
+            line = format!("{line}, after {seconds:.1} s");
+        }
+        line = format!("{line} ({id})\n");
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes())
+    }
+}
+
+/// The time of day of a Unix time.
+fn clock(seconds: u64) -> String {
+    format!("{:02}:{:02}:{:02}Z", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
 }
 
 impl<W: Write + Send> Sink for Terminal<W> {
@@ -48,6 +77,8 @@ impl<W: Write + Send> Sink for Terminal<W> {
         if let Publication::Observation(seen) = publication {
             // A closed terminal ends no daemon.
             let _ = self.observe(seen);
+        } else if let Publication::Event(event) = publication {
+            let _ = self.tell(event);
         }
     }
 }
@@ -76,6 +107,7 @@ mod tests {
             threshold: 0.5,
             latencies: Latencies::default(),
             detections: &[bird],
+            in_view: &[],
             classes: &[],
             labels: &["bird".to_owned()],
             sub_labels: &["wren".to_owned(), "robin".to_owned()],

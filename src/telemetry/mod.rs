@@ -1,6 +1,7 @@
 //! What the program says about itself: logs (to journald, or to the terminal), latencies, and figures of
 //! the process and the machine. Nothing here knows a secret, and no line is written a frame.
 
+pub mod clock;
 pub mod latency;
 mod lines;
 pub mod machine;

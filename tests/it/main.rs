@@ -13,6 +13,7 @@ mod eval;
 mod faults;
 mod home;
 mod info;
+mod outbox;
 mod publish;
 mod pull;
 mod scenes;

@@ -181,6 +181,8 @@ fn a_connection_that_fails_says_what_to_look_at() {
             username: None,
             password_file: None,
             keep_alive: Duration::from_secs(30),
+            max_back_off: Duration::from_secs(30),
+            embedded: None,
         };
         try_connect(&config, Duration::from_secs(10)).err().unwrap_or_default()
     };

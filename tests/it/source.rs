@@ -3,7 +3,6 @@
 use edgecam::back_off::BackOff;
 use edgecam::config::{Camera, Source};
 use edgecam::frame::{ColorSpace, Frame, PixelFormat, Size};
-use edgecam::geometry::NormBox;
 use edgecam::publish::CameraStatus;
 use edgecam::shutdown::Shutdown;
 use edgecam::slot::{Outlet, Slots, Taken};
@@ -254,18 +253,7 @@ fn a_source_of_bad_frames_only_is_opened_anew() {
 }
 
 fn camera(source: Source, stall_timeout: Duration) -> Camera {
-    Camera {
-        name: "porch".to_owned(),
-        source,
-        stall_timeout,
-        model: "coco".to_owned(),
-        region: NormBox::FULL,
-        fps: None,
-        threshold: 0.5,
-        labels: None,
-        classify: None,
-        collect: None,
-    }
+    Camera { stall_timeout, ..Camera::new("porch", source, "coco") }
 }
 
 fn command(argv: &[&str], format: PixelFormat, size: Option<Size>) -> Source {

@@ -6,14 +6,13 @@ use crate::decode::Answer;
 use crate::frame::{Frame, Timestamp};
 use crate::model::Model;
 use crate::pipeline::{
-    Line, Prepared, Reader, Seen, Spare, Stopwatch, finish, infer, infer_frames, prepare, prepare_frames,
+    Ending, Entrance, Line, Prepared, Reader, Seen, Spare, Stopwatch, finish, infer, infer_frames, prepare,
+    prepare_frames,
 };
-use crate::preprocess::Preprocessor;
 use crate::publish::{Observation, message};
 use crate::slot::Slots;
 use crate::vitals::Vitals;
 use anyhow::bail;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// Frames at the start of each round that don't count.
@@ -146,6 +145,7 @@ fn message_allocations(
         threshold: 0.5,
         latencies: watch.latencies,
         detections: &answer.detections,
+        in_view: &[],
         classes: &answer.classes,
         labels,
         sub_labels: &[],
@@ -159,7 +159,7 @@ fn message_allocations(
 /// The daemon's two threads, fed as fast as they take frames; the time from one answer to the next.
 pub fn overlapped(
     model: &mut Model,
-    preprocessors: &mut [(Preprocessor, bool); 1],
+    entrances: &mut [Entrance; 1],
     filters: &mut [Reader; 1],
     frames: &[Frame],
     n: usize,
@@ -184,7 +184,7 @@ pub fn overlapped(
         scope.spawn(|| {
             // Moved in, so that its ends close with this thread.
             let prepare = prepare;
-            prepare_frames(&slots, preprocessors, &prepare, &mut |_, _| (), &pulse);
+            prepare_frames(&slots, entrances, &prepare, &mut |_, _| (), &pulse);
         });
         infer_frames(
             model,
@@ -200,7 +200,7 @@ pub fn overlapped(
                     failed = Some(e.to_string());
                 }
             },
-            &AtomicBool::new(false),
+            &Ending::default(),
             &pulse,
         );
     });

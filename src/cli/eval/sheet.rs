@@ -4,7 +4,7 @@
 mod marks;
 
 use super::Looked;
-use crate::cli::draw::{font, plate_at, plate_size};
+use crate::draw::{font, plate_at, plate_size};
 use crate::eval::classes::Classes;
 use crate::eval::confusion::{Fate, Worth};
 use ab_glyph::FontRef;

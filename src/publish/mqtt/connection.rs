@@ -1,5 +1,6 @@
 //! One connection to the broker, from CONNECT to its end.
 
+use super::super::outbox::{Outbox, Parcel};
 use super::super::state::State;
 use super::super::tls;
 use super::told::Told;
@@ -9,8 +10,9 @@ use crate::shutdown::Shutdown;
 use crate::vitals::Pulse;
 use rumqttc::{
     AsyncClient, ConnectReturnCode, Event, EventLoop, Incoming, LastWill, MqttOptions, Outgoing, QoS,
-    TlsConfiguration, Transport,
+    SubscribeFilter, TlsConfiguration, Transport,
 };
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -24,6 +26,9 @@ pub const CONNECT_TIMEOUT_S: u64 = 15;
 const FAREWELL: Duration = Duration::from_millis(500);
 /// For DISCONNECT to leave.
 const DISCONNECT: Duration = Duration::from_millis(100);
+
+/// Entries of the outbox handed over and not acknowledged at most.
+const INFLIGHT: usize = 48;
 
 /// Between two proofs of life while nothing happens.
 const SLICE: Duration = Duration::from_secs(5);
@@ -47,8 +52,17 @@ pub struct Connection {
     events: EventLoop,
     name: String,
     stage: Stage,
-    /// QoS 1 publications that were handed over and not acknowledged.
-    unacknowledged: usize,
+    /// QoS 1 publications that were handed over and are not on their way yet, in order: of an entry of the
+    /// outbox its number.
+    handed: VecDeque<Option<u64>>,
+    /// Those on their way, by packet id.
+    sent: HashMap<u16, Option<u64>>,
+    /// An entry of the outbox for which there was no room.
+    waiting: Option<Parcel>,
+    /// Topics of commands that are subscribed to, whole, and below the prefix.
+    commands: BTreeMap<String, String>,
+    /// Where Home Assistant says that it has begun.
+    birth: Option<String>,
 }
 
 impl Connection {
@@ -75,7 +89,8 @@ impl Connection {
         events.network_options.set_connection_timeout(CONNECT_TIMEOUT_S);
         let name = format!("{}:{}", config.host, config.port);
         let stage = Stage { tls: config.tls.is_some(), accepted: false };
-        Ok(Self { client, events, name, stage, unacknowledged: 0 })
+        let (handed, sent, commands) = (VecDeque::new(), HashMap::new(), BTreeMap::new());
+        Ok(Self { client, events, name, stage, handed, sent, waiting: None, commands, birth: None })
     }
 
     /// Until the broker accepts us; the error says why it does not.
@@ -93,11 +108,11 @@ impl Connection {
         }
     }
 
-    /// Connects and publishes `state` until the connection breaks or `shutdown` comes. `told` is what the
-    /// log was last told. A connection that holds for `undisputed` has its client id for itself.
+    /// Connects and publishes `state`, then what waits in `outbox`, until the connection breaks or `shutdown`
+    /// comes. `told` is what the log was last told. A connection that holds for `undisputed` has its client id for itself.
     pub async fn run(
         &mut self,
-        state: &State,
+        (state, outbox): (&State, Option<&Outbox>),
         pulse: &Pulse,
         shutdown: &Shutdown,
         told: &mut Told,
@@ -117,19 +132,31 @@ impl Connection {
         tokio::pin!(undisputed);
         state.counters.connections.fetch_add(1, Ordering::Relaxed);
         state.all_anew();
+        if let Some(outbox) = outbox {
+            outbox.rewind();
+        }
         state.connected.store(true, Ordering::Release);
         loop {
-            self.tell(state);
+            self.subscribe(state);
+            if self.tell(state)
+                && let Some(outbox) = outbox
+            {
+                self.hand_over(state, outbox);
+            }
             tokio::select! {
                 event = self.events.poll() => {
                     pulse.beat();
                     match event {
-                        Ok(event) => self.note(&event),
+                        Ok(event) => {
+                            self.note(&event, outbox);
+                            self.hear(&event, state);
+                        }
                         Err(e) if is_close(&e) => return Lost::Closed(why(&e, self.stage)),
                         Err(e) => return Lost::Broken(why(&e, self.stage)),
                     }
                 }
                 () = state.changed.notified() => {}
+                () = ready(outbox) => {}
                 () = tokio::time::sleep(SLICE) => pulse.beat(),
                 Some(message) = state.next_message() => {
                     let topic = state.whole(&message.topic);
@@ -142,52 +169,135 @@ impl Connection {
             }
         }
         state.connected.store(false, Ordering::Release);
-        let _ = tokio::time::timeout(FAREWELL, self.farewell(state)).await;
+        let _ = tokio::time::timeout(FAREWELL, self.farewell(state, outbox)).await;
         let _ = self.client.try_disconnect();
         let _ = tokio::time::timeout(DISCONNECT, async { while self.events.poll().await.is_ok() {} }).await;
         Lost::Stopped
     }
 
-    /// Hands over what the broker has yet to hear, as far as there is room; the rest follows.
-    fn tell(&mut self, state: &State) {
-        let Self { client, unacknowledged, .. } = self;
+    /// Hands over what the broker has yet to hear, as far as there is room; false when some is left.
+    fn tell(&mut self, state: &State) -> bool {
+        let Self { client, handed, .. } = self;
+        let mut all = true;
         state.tell(|topic, payload| {
             let sent = client.try_publish(topic, QoS::AtLeastOnce, true, payload).is_ok();
             if sent {
-                *unacknowledged += 1;
+                handed.push_back(None);
                 state.counters.published.fetch_add(1, Ordering::Relaxed);
             }
+            all &= sent;
             sent
         });
+        all
     }
 
-    fn note(&mut self, event: &Event) {
-        if let Event::Incoming(Incoming::PubAck(_)) = event {
-            self.unacknowledged = self.unacknowledged.saturating_sub(1);
+    /// Hands over entries of the outbox, in order, as far as there is room.
+    fn hand_over(&mut self, state: &State, outbox: &Outbox) {
+        while self.unacknowledged() < INFLIGHT {
+            let Some(parcel) = self.waiting.take().or_else(|| outbox.next()) else { return };
+            // The picture of what left the config is nobody's any more.
+            if parcel.retain && !state.takes_picture(&parcel.topic) {
+                outbox.acknowledge(parcel.number);
+                continue;
+            }
+            let (topic, payload) = (state.whole(&parcel.topic), parcel.payload.to_vec());
+            if self.client.try_publish(topic, QoS::AtLeastOnce, parcel.retain, payload).is_err() {
+                self.waiting = Some(parcel);
+                return;
+            }
+            self.handed.push_back(Some(parcel.number));
+            state.counters.published.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Says that nothing is in view and everything `offline`, and waits for the acknowledgements.
-    async fn farewell(&mut self, state: &State) {
+    /// Subscribes to the commands there are now, and to no others.
+    fn subscribe(&mut self, state: &State) {
+        if !state.take_commands_changed() && !self.commands.is_empty() {
+            return;
+        }
+        let (wanted, birth) = (state.command_topics(), state.birth_topic());
+        let gone = self.commands.keys().filter(|topic| !wanted.contains_key(*topic));
+        let gone: Vec<String> =
+            gone.chain(self.birth.iter().filter(|b| Some(*b) != birth.as_ref())).cloned().collect();
+        let new = wanted.keys().filter(|topic| !self.commands.contains_key(*topic));
+        let new = new.chain(birth.iter().filter(|b| Some(*b) != self.birth.as_ref()));
+        let new: Vec<_> = new.map(|topic| SubscribeFilter::new(topic.clone(), QoS::AtLeastOnce)).collect();
+        let told = (new.is_empty() || self.client.try_subscribe_many(new).is_ok())
+            && gone.into_iter().all(|topic| self.client.try_unsubscribe(topic).is_ok());
+        if told {
+            (self.commands, self.birth) = (wanted, birth);
+        } else {
+            state.commands_changed();
+        }
+    }
+
+    /// Takes in what others publish. Retained commands are of the past, and of no account.
+    fn hear(&mut self, event: &Event, state: &State) {
+        let Event::Incoming(Incoming::Publish(message)) = event else { return };
+        if message.retain {
+            return;
+        }
+        if self.birth.as_ref() == Some(&message.topic) {
+            if *message.payload == *b"online" {
+                state.all_anew();
+            }
+        } else if let Some(below) = self.commands.get(&message.topic) {
+            state.command(&message.topic, below, &message.payload);
+        }
+    }
+
+    /// Matches packet ids with what was handed over, in order, and acknowledgements with packet ids.
+    fn note(&mut self, event: &Event, outbox: Option<&Outbox>) {
+        match event {
+            // QoS 0 has no packet id.
+            Event::Outgoing(Outgoing::Publish(id)) if *id != 0 => {
+                if let Some(what) = self.handed.pop_front() {
+                    self.sent.insert(*id, what);
+                }
+            }
+            Event::Incoming(Incoming::PubAck(ack)) => {
+                if let (Some(Some(number)), Some(outbox)) = (self.sent.remove(&ack.pkid), outbox) {
+                    outbox.acknowledge(number);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn unacknowledged(&self) -> usize {
+        self.handed.len() + self.sent.len()
+    }
+
+    /// Says that nothing is in view and everything
+    /// `offline`, and waits for the acknowledgements.
+    async fn farewell(&mut self, state: &State, outbox: Option<&Outbox>) {
         for (topic, payload) in state.farewells() {
             while self.client.try_publish(topic.clone(), QoS::AtLeastOnce, true, payload).is_err() {
-                if !self.advance().await {
+                if !self.advance(outbox).await {
                     return;
                 }
             }
-            self.unacknowledged += 1;
+            self.handed.push_back(None);
         }
-        while self.unacknowledged > 0 && self.advance().await {}
+        while self.unacknowledged() > 0 && self.advance(outbox).await {}
     }
 
     /// One event on; false when the connection broke.
-    async fn advance(&mut self) -> bool {
+    async fn advance(&mut self, outbox: Option<&Outbox>) -> bool {
         match self.events.poll().await {
             Ok(event) => {
-                self.note(&event);
+                self.note(&event, outbox);
                 !matches!(event, Event::Outgoing(Outgoing::Disconnect))
             }
             Err(_) => false,
         }
+    }
+}
+
+/// Until the outbox may have something; without one, for ever.
+async fn ready(outbox: Option<&Outbox>) {
+    match outbox {
+        Some(outbox) => outbox.ready().await,
+        None => std::future::pending().await,
     }
 }

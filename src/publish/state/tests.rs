@@ -1,12 +1,12 @@
 use super::*;
 use crate::config::{Camera, Source};
 use crate::decode::{Class, Detection};
+use crate::event::InView;
 use crate::frame::{Size, Timestamp};
 use crate::geometry::NormBox;
 use crate::model::DecoderKind;
 use crate::pipeline::Latencies;
 use std::sync::Arc;
-use std::time::Duration;
 
 type Labels = Arc<[String]>;
 
@@ -15,18 +15,9 @@ fn labels(names: &[&str]) -> Labels {
 }
 
 fn camera(name: &str, labels: Option<&[&str]>) -> Camera {
-    Camera {
-        name: name.to_owned(),
-        source: Source::TestPattern { size: Size::new(64, 48), fps: 5.0, seed: 1 },
-        stall_timeout: Duration::from_secs(10),
-        model: "m".to_owned(),
-        region: NormBox::FULL,
-        fps: None,
-        threshold: 0.5,
-        labels: labels.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
-        classify: None,
-        collect: None,
-    }
+    let source = Source::TestPattern { size: Size::new(64, 48), fps: 5.0, seed: 1 };
+    let labels = labels.map(|names| names.iter().map(|&name| name.to_owned()).collect());
+    Camera { labels, snapshot: None, ..Camera::new(name, source, "m") }
 }
 
 /// A state with its cameras, and what a broker holds that hears everything.
@@ -41,8 +32,10 @@ impl Scene {
     }
 
     fn cameras(&mut self, cameras: &[(&Camera, DecoderKind, &Labels)]) -> &mut Self {
-        let watches: Vec<Watch<'_>> =
-            cameras.iter().map(|&(camera, kind, labels)| Watch { camera, kind, labels }).collect();
+        let watches: Vec<Watch<'_>> = cameras
+            .iter()
+            .map(|&(camera, kind, labels)| Watch { camera, kind, threshold: camera.threshold, labels })
+            .collect();
         self.state.publish(&Publication::Cameras(&watches));
         self
     }
@@ -62,6 +55,8 @@ impl Scene {
     ) -> &mut Self {
         let object = |&class: &usize| Detection::new(class, 0.9, NormBox::FULL);
         let detections: Vec<Detection> = detections.iter().map(object).collect();
+        let in_view = |d: &Detection| InView { class: d.class, zones: 0 };
+        let in_view: Vec<InView> = detections.iter().map(in_view).collect();
         let classes: Vec<Class> = classes.iter().map(|&(class, score)| Class { class, score }).collect();
         self.state.publish(&Publication::Observation(&Observation {
             camera: "porch",
@@ -72,6 +67,7 @@ impl Scene {
             threshold: 0.5,
             latencies: Latencies::default(),
             detections: &detections,
+            in_view: &in_view,
             classes: &classes,
             labels,
             sub_labels: &[],

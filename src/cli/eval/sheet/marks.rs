@@ -2,7 +2,7 @@
 //! is left out, those of mistakes come first.
 
 use super::super::Looked;
-use crate::cli::draw::{outline, plate_at, plate_size};
+use crate::draw::{outline, plate_at, plate_size};
 use crate::eval::Bounds;
 use crate::eval::classes::Classes;
 use crate::eval::confusion::{Fate, Worth};

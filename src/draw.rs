@@ -13,7 +13,7 @@ use imageproc::rect::Rect;
 const FONT: &[u8] = include_bytes!("font/DejaVuSans-Bold-latin.ttf");
 
 /// Colours that stay apart from each other and are dark enough for white letters.
-const COLORS: [[u8; 3]; 8] = [
+pub const COLORS: [[u8; 3]; 8] = [
     [200, 30, 40],
     [20, 110, 200],
     [20, 130, 60],
@@ -77,6 +77,7 @@ pub fn outline(picture: &mut RgbImage, b: PixelBox, stroke: i32, color: Rgb<u8>)
 }
 
 /// Width and height of a plate with this text.
+#[must_use]
 pub fn plate_size(font: &FontRef<'_>, scale: f32, text: &str) -> (i32, i32) {
     let pad = (scale / 6.0) as i32;
     (text_size(scale, font, text).0 as i32 + 2 * pad, scale as i32 + 2 * pad)

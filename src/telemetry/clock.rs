@@ -1,0 +1,80 @@
+//! Whether the clock can be believed: a Pi has none of its own, and begins with the time it last knew.
+
+use super::machine::Machine;
+use crate::event::Stamp;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Made by systemd-timesyncd when it has set the clock (systemd-timesyncd.service(8)).
+const MARK: &str = "/run/systemd/timesync/synchronized";
+/// Between two questions while the answer is no.
+const ASK_EVERY: Duration = Duration::from_secs(60);
+
+/// What is known of the clock.
+#[derive(Debug)]
+pub struct Clock {
+    boot_id: Option<String>,
+    start: Instant,
+    /// One of the `Answer`s.
+    answer: AtomicU8,
+    /// Seconds from `start` to the next question.
+    ask_at: AtomicU64,
+}
+
+const UNKNOWN: u8 = 0;
+const NO: u8 = 1;
+const YES: u8 = 2;
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            boot_id: Machine::default().boot_id(),
+            start: Instant::now(),
+            answer: AtomicU8::new(UNKNOWN),
+            ask_at: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Clock {
+    /// What an event gets that is written down now.
+    #[must_use]
+    pub fn stamp(&self, seq: u64) -> Stamp<'_> {
+        Stamp { seq, boot_id: self.boot_id.as_deref(), time_synced: self.is_synced() }
+    }
+
+    /// Whether a time server has set the clock; `None` where nobody knows. Asks at most once a minute, and
+    /// never again after a yes. A question may take some milliseconds.
+    #[must_use]
+    pub fn is_synced(&self) -> Option<bool> {
+        let now = self.start.elapsed().as_secs();
+        if self.answer.load(Ordering::Relaxed) != YES && now >= self.ask_at.load(Ordering::Relaxed) {
+            self.ask_at.store(now + ASK_EVERY.as_secs(), Ordering::Relaxed);
+            let answer = if Path::new(MARK).exists() { Some(true) } else { ask() };
+            let answer = answer.map_or(UNKNOWN, |yes| if yes { YES } else { NO });
+            self.answer.store(answer, Ordering::Relaxed);
+        }
+        match self.answer.load(Ordering::Relaxed) {
+            YES => Some(true),
+            NO => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// What the kernel knows (`timedatectl show` tells `STA_UNSYNC` of adjtimex(2), whatever program sets the clock).
+fn ask() -> Option<bool> {
+    let told = Command::new("timedatectl")
+        .args(["show", "--property=NTPSynchronized", "--value"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    match told.stdout.trim_ascii() {
+        b"yes" => Some(true),
+        b"no" => Some(false),
+        _ => None,
+    }
+}
