@@ -7,6 +7,7 @@ mod collect;
 mod detect;
 mod eval;
 mod model;
+mod replay;
 mod run;
 mod scenes;
 mod selftest;
@@ -72,6 +73,11 @@ enum Command {
     Model(model::Model),
     /// Measure how well a detector does on pictures whose objects are known
     Eval(eval::Eval),
+    /// Tell the events of recorded frames, to try filters and zones on
+    ///
+    /// Takes the frames of a camera's source as fast as they come, as if they had been taken at --fps, and writes
+    /// its events as lines of JSON. The same frames and config give the same lines.
+    Replay(replay::Replay),
     /// Measure what a frame costs, beside the bare runtime
     Bench(bench::Bench),
     /// Write pictures whose objects are known exactly
@@ -143,6 +149,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Detect(detect)) => detect.run(&mut io::stdout().lock()),
         Some(Command::Model(model)) => model.run(&mut io::stdout().lock()),
         Some(Command::Eval(eval)) => eval.run(&mut io::stdout().lock()),
+        Some(Command::Replay(replay)) => replay.run(&mut io::stdout().lock()),
         Some(Command::Bench(bench)) => bench.run(&mut io::stdout().lock()),
         Some(Command::Collect(collect)) => collect.run(),
         Some(Command::Scenes(scenes)) => scenes.run(&mut io::stdout().lock()),

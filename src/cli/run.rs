@@ -1,5 +1,6 @@
 //! `edgecam run`, `check` and `reload`: the commands around a config.
 
+mod preview;
 mod probe;
 
 use super::Exit;
@@ -31,6 +32,9 @@ pub(super) struct Check {
     /// Also open the cameras and connect to the broker
     #[arg(long)]
     probe: bool,
+    /// Also write a picture of this camera with its zones and masks drawn in
+    #[arg(long, num_args = 2, value_names = ["CAMERA", "FILE.png"])]
+    preview: Option<Vec<String>>,
 }
 
 /// The config of a file, or its problems.
@@ -97,6 +101,11 @@ impl Check {
         }
         if !problems.is_empty() {
             return Ok(Exit::Config);
+        }
+        if let Some([camera, file]) = self.preview.as_deref() {
+            preview::preview(&config, camera, Path::new(file))?;
+            writeln!(out, "{file}: a frame of camera {camera}, its zones and masks")?;
+            return Ok(Exit::Fine);
         }
         let broker =
             config.mqtt.as_ref().map_or("no broker".to_owned(), |m| format!("broker {}:{}", m.host, m.port));

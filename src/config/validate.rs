@@ -123,14 +123,14 @@ fn mqtt(table: &Spanned<file::Mqtt>, c: &mut Checker<'_>) -> Option<Mqtt> {
             c.refuse(one, format!("a certificate goes with its key: {name} is missing"));
         }
     }
-    if let (true, Some(value), Some(at)) = (embedded, &m.listen, listen)
-        && !at.ip().is_loopback()
-        && password_file.is_none()
+    if let Some(value) = m.embedded.as_ref().filter(|_| embedded)
+        && let Err(why) = embeddable(
+            listen.unwrap_or(DEFAULT_LISTEN),
+            password_file.is_some(),
+            prefix.as_deref().unwrap_or(DEFAULT_PREFIX),
+        )
     {
-        c.refuse(
-            value,
-            "listen: others can reach this address; set username and password_file, or listen on 127.0.0.1",
-        );
+        c.refuse(value, format!("embedded: {why}"));
     }
     let (host, port, tls) = url?;
     if !tls {
@@ -156,6 +156,17 @@ fn mqtt(table: &Spanned<file::Mqtt>, c: &mut Checker<'_>) -> Option<Mqtt> {
         ),
         embedded: embedded.then(|| listen.unwrap_or(DEFAULT_LISTEN)),
     })
+}
+
+/// Whether there can be an embedded broker.
+#[cfg(feature = "broker")]
+fn embeddable(at: SocketAddr, has_password: bool, prefix: &str) -> Result<(), String> {
+    crate::publish::broker::check(at, has_password, prefix)
+}
+
+#[cfg(not(feature = "broker"))]
+fn embeddable(_: SocketAddr, _: bool, _: &str) -> Result<(), String> {
+    Err("this edgecam was built without a broker".to_owned())
 }
 
 fn model(name: &Spanned<String>, table: &Spanned<file::Model>, c: &mut Checker<'_>) -> Option<Model> {

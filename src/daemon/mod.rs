@@ -388,11 +388,15 @@ fn answer(asked: Option<Reload>, verdict: Verdict) {
 /// Starts the embedded broker, if the config asks for it.
 #[cfg(feature = "broker")]
 fn start_broker(config: &Config) -> anyhow::Result<()> {
+    use crate::publish::broker;
     let Some((mqtt, at)) = config.mqtt.as_ref().and_then(|mqtt| Some((mqtt, mqtt.embedded?))) else {
         return Ok(());
     };
     let password = mqtt.password().map_err(anyhow::Error::msg)?;
-    Ok(crate::publish::broker::start(at, mqtt.username.clone().zip(password))?)
+    let credentials = mqtt.username.clone().zip(password);
+    let settings = broker::Settings { listen: at, credentials, prefix: mqtt.prefix.clone() };
+    broker::start(&settings)?;
+    Ok(())
 }
 
 #[cfg(not(feature = "broker"))]

@@ -4,10 +4,9 @@ use super::state_directory::state_directory;
 use crate::config::{self, Config};
 use crate::event::Parked;
 use crate::publish::command::Command;
-use crate::publish::homeassistant::Node;
 use crate::publish::outbox::{Figures, Limits};
 use crate::publish::post::Post;
-use crate::publish::state::State;
+use crate::publish::state::{Node, State};
 use crate::publish::terminal::Terminal;
 use crate::publish::{Publication, Sink, mqtt};
 use crate::shutdown::Shutdown;
@@ -171,6 +170,6 @@ fn node(ha: &config::HomeAssistant, mqtt: &config::Mqtt) -> Node {
         discovery_prefix: ha.discovery_prefix.clone(),
         prefix: mqtt.prefix.clone(),
         id: config::machine(),
-        hardware: Some(Machine::default().hardware().model),
+        hardware: Machine::default().hardware().model,
     }
 }

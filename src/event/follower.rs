@@ -209,6 +209,18 @@ impl Follower {
         &self.events
     }
 
+    /// All tracks after the last frame, those that are no objects yet too.
+    #[must_use]
+    pub fn tracks(&self) -> &[Track] {
+        self.tracker.tracks()
+    }
+
+    /// The labels of their classes.
+    #[must_use]
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
     /// The objects in view after the last frame.
     #[must_use]
     pub fn in_view(&self) -> &[InView] {

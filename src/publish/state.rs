@@ -7,11 +7,11 @@ mod retained;
 mod stored;
 
 use super::command::{self, Command};
-use super::homeassistant::{Facts, Node};
 use super::message;
 use super::{CameraStatus, Observation, Publication, Sink, Watch};
 use camera::CameraState;
-use discovery::Discovery;
+pub use discovery::Node;
+use discovery::{Device, Discovery};
 use retained::Retained;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -381,8 +381,8 @@ impl State {
         *pictures = now;
         retained.names_changed();
         if let Some(discovery) = discovery {
-            let facts: Vec<Facts> = cameras.values().map(CameraState::facts).collect();
-            discovery.announce(&facts);
+            let devices: Vec<Device> = cameras.values().map(CameraState::device).collect();
+            discovery.announce(&devices);
         }
         let announced: BTreeSet<&str> = discovery.iter().flat_map(Discovery::names).collect();
         stale.retain(|topic| {

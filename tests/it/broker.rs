@@ -85,6 +85,13 @@ pub struct Message {
     pub retained: bool,
     pub topic: String,
     pub payload: String,
+    /// Of the payload.
+    pub bytes: usize,
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digit = |c: u8| char::from(c).to_digit(16).unwrap_or_default() as u8;
+    hex.as_bytes().chunks(2).map(|pair| pair.iter().fold(0, |byte, &c| byte << 4 | digit(c))).collect()
 }
 
 /// A running `mosquitto_sub`.
@@ -102,7 +109,7 @@ impl Subscriber {
     /// The same at `host`.
     pub fn to(host: &str, port: u16, topic: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new("mosquitto_sub")
-            .args(["-h", host, "-p", &port.to_string(), "-t", topic, "-F", "%r %t %p"])
+            .args(["-h", host, "-p", &port.to_string(), "-t", topic, "-F", "%r %t %x"])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -114,11 +121,19 @@ impl Subscriber {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
                 let mut parts = line.splitn(3, ' ');
                 let mut next = || parts.next().unwrap_or_default().to_owned();
-                let message = Message { retained: next() == "1", topic: next(), payload: next() };
+                let (retained, topic, hex) = (next() == "1", next(), next());
+                // Pictures are no text.
+                let payload = String::from_utf8_lossy(&bytes(&hex)).into_owned();
+                let message = Message { retained, topic, payload, bytes: hex.len() / 2 };
                 list.lock().expect("no panic").push(message);
             }
         });
         Self { child, messages }
+    }
+
+    /// What came so far.
+    pub fn messages(&self) -> Vec<Message> {
+        self.messages.lock().expect("no panic").clone()
     }
 
     /// Waits for a message that `wanted` accepts.

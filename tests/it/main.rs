@@ -9,7 +9,10 @@ mod control;
 mod daemon;
 mod demo;
 mod detect;
+#[cfg(feature = "broker")]
+mod embedded;
 mod eval;
+mod events;
 mod faults;
 mod home;
 mod info;

@@ -18,13 +18,13 @@ fn start(folder: &Path, sync_interval: Duration) -> Outbox {
 }
 
 fn entry(i: u64) -> Entry {
-    if i % 23 == 0 {
+    if i.is_multiple_of(23) {
         let jpeg = vec![i as u8; 2000 + (i % 7) as usize * 1000];
         return Entry::Picture { topic: format!("snapshot/{}/{i}", std::process::id()), jpeg };
     }
     let write = Box::new(move |number| format!("{number} {}", "x".repeat((i % 900) as usize)).into_bytes());
     let (id, camera, topic) = (format!("e{}", i % 7), "porch".to_owned(), "events".to_owned());
-    Entry::Event { id, camera, topic, write, open: i % 5 != 0 }
+    Entry::Event { id, camera, topic, write, open: !i.is_multiple_of(5) }
 }
 
 /// The process that records as fast as it can, and writes down what it was given and what it acknowledges.
@@ -33,6 +33,8 @@ fn a_process_that_records() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let folder = Path::new(&folder);
     let mut notes = OpenOptions::new().append(true).open(folder.join("notes")).expect("the parent made it");
+    // Each in one piece, whenever the process is killed.
+    let mut note = |line: String| notes.write_all(line.as_bytes()).expect("the folder is ours");
     let outbox = start(&folder.join("state"), Duration::from_millis(20));
     let (mut under_way, mut recorded, mut given) = (VecDeque::new(), 0, 0);
     loop {
@@ -42,13 +44,13 @@ fn a_process_that_records() {
         }
         while let Some(parcel) = outbox.next() {
             given += 1;
-            writeln!(notes, "given {}", parcel.number).expect("the folder is ours");
+            note(format!("given {}\n", parcel.number));
             under_way.push_back(parcel.number);
         }
         // Nearly in order, as brokers do.
         while under_way.len() > 80 {
             let number = under_way.remove((given % 3) as usize).expect("there are many");
-            writeln!(notes, "acknowledged {number}").expect("the folder is ours");
+            note(format!("acknowledged {number}\n"));
             outbox.acknowledge(number);
         }
     }

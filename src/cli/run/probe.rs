@@ -91,12 +91,18 @@ fn model_result(config: &Config, model: &crate::config::Model) -> Result<String,
 
 /// Opens a camera and takes one good frame, which must come within its `stall_timeout`.
 fn camera_result(camera: &crate::config::Camera) -> Result<String, String> {
+    let (frame, name) = first_frame(camera)?;
+    Ok(format!("delivers {} {} from {name}", frame.size, frame.format))
+}
+
+/// The first good frame of a camera, and what it came from.
+pub fn first_frame(camera: &crate::config::Camera) -> Result<(Frame, String), String> {
     let mut opener = opener(camera);
     let mut source = opener.open(&Shutdown::new()).map_err(|e| e.to_string())?;
     let (mut frame, start) = (Frame::empty(), Instant::now());
     loop {
         match source.next_frame(&mut frame) {
-            Ok(()) => return Ok(format!("delivers {} {} from {}", frame.size, frame.format, opener.name())),
+            Ok(()) => return Ok((frame, opener.name())),
             Err(SourceError::BadFrame(why)) if start.elapsed() > camera.stall_timeout => {
                 let seconds = camera.stall_timeout.as_secs_f64();
                 return Err(format!("no good frame for {seconds:.1} s: {why}"));

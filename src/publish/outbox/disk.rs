@@ -1,6 +1,7 @@
 //! The folder: a database with a row an entry, and the pictures beside it.
 
-use super::clock::{Moment, STEP, age_over_boots};
+use super::boot::Boot;
+use super::clock::{Moment, age_over_boots};
 use super::entry::{Kind, Open, Row};
 use super::files::{self, Pictures};
 use super::found::{Found, read, sizes};
@@ -28,15 +29,6 @@ pub struct Disk {
     pages: u64,
     /// Bytes written so far.
     pub written: u64,
-}
-
-/// This boot.
-pub struct Boot {
-    pub id: String,
-    /// Its row; `None` until the first change.
-    pub n: Option<i64>,
-    /// As stored.
-    pub started: Option<u64>,
 }
 
 /// One transaction.
@@ -115,7 +107,9 @@ impl Disk {
                 Ok(())
             }
             Err(why) => {
-                pictures.for_each(|row| self.pictures.remove(row.number));
+                for row in pictures {
+                    self.pictures.remove(row.number);
+                }
                 Err(why)
             }
         }
@@ -297,36 +291,6 @@ impl Disk {
         let _ = self.sync();
         let _ = self.checkpoint();
         self.written
-    }
-}
-
-impl Boot {
-    /// The row of this boot: made at the first change, with those that no entry names removed; brought up to date
-    /// when the clock was set, or the newest entry may go. Returns its number, and the start that is stored.
-    fn store(&self, tx: &Transaction<'_>, change: &Change<'_>) -> Result<(i64, Option<u64>), Trouble> {
-        let last = change.last.cast_signed();
-        let started = change.now.started().or(self.started);
-        let stored = started.map(u64::cast_signed);
-        let Some(n) = self.n else {
-            tx.execute("DELETE FROM boot WHERE n NOT IN (SELECT boot FROM entry)", [])?;
-            tx.execute(
-                "INSERT INTO boot (id, started, last) VALUES (?, ?, ?)",
-                params![self.id, stored, last],
-            )?;
-            return Ok((tx.last_insert_rowid(), started));
-        };
-        let stepped = match (self.started, started) {
-            (Some(before), Some(now)) => before.abs_diff(now) > STEP,
-            (before, now) => before != now,
-        };
-        // The highest number is that of the last row, as long as there is one.
-        let gone = change.add.last().map(|row| row.number) != Some(change.last);
-        if !stepped && (change.remove.is_empty() || !gone) {
-            return Ok((n, self.started));
-        }
-        tx.prepare_cached("UPDATE boot SET started = ?, last = ? WHERE n = ?")?
-            .execute(params![stored, last, n])?;
-        Ok((n, started))
     }
 }
 

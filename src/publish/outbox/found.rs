@@ -1,6 +1,6 @@
 //! What a run finds in the folder.
 
-use super::disk::Boot;
+use super::boot::Boot;
 use super::entry::{Kind, Open};
 use rusqlite::{Connection, OptionalExtension as _};
 use std::collections::{BTreeMap, BTreeSet};

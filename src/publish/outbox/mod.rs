@@ -5,6 +5,7 @@
 //! most what came within the last [`Limits::sync_interval`]. A folder that can't be used, or a full disk, is told
 //! once, and entries are held in memory until it is mended.
 
+mod boot;
 mod clock;
 mod disk;
 mod entry;
@@ -14,6 +15,7 @@ mod keeper;
 mod memory;
 mod mend;
 mod numbers;
+mod prefetch;
 mod room;
 mod schema;
 mod shared;

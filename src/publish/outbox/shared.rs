@@ -27,13 +27,20 @@ pub struct Shared {
     ready: Notify,
 }
 
+/// How far the thread is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Life {
+    Running,
+    Stopping,
+    Ended,
+}
+
 /// What the lock guards.
-#[expect(clippy::struct_excessive_bools, reason = "each is of its own")]
 pub struct State {
     waiting: VecDeque<Entry>,
     waiting_bytes: usize,
     limits: Limits,
-    new_limits: bool,
+    new_limits: Option<Limits>,
     pub window: Window,
     /// Whether there is more to read after the window.
     pub more: bool,
@@ -45,8 +52,7 @@ pub struct State {
     soon: Option<Instant>,
     pub figures: Figures,
     opened: bool,
-    stopping: bool,
-    ended: bool,
+    life: Life,
     complained: Option<Instant>,
 }
 
@@ -66,7 +72,7 @@ impl Shared {
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             limits,
-            new_limits: false,
+            new_limits: None,
             window: Window::default(),
             more: false,
             acknowledged: Vec::new(),
@@ -75,8 +81,7 @@ impl Shared {
             soon: None,
             figures: Figures::default(),
             opened: false,
-            stopping: false,
-            ended: false,
+            life: Life::Running,
             complained: None,
         };
         Self { state: Mutex::new(state), work: Condvar::new(), told: Condvar::new(), ready: Notify::new() }
@@ -153,7 +158,7 @@ impl Shared {
     }
 
     pub fn kept(&self, key: &str, patience: Duration) -> Option<Vec<u8>> {
-        let unopened = |state: &mut State| !state.opened && !state.ended;
+        let unopened = |state: &mut State| !state.opened && state.life != Life::Ended;
         let waited = self.told.wait_timeout_while(self.lock(), patience, unopened);
         let state = waited.unwrap_or_else(PoisonError::into_inner).0;
         state.kept.get(key).filter(|value| !value.is_empty()).cloned()
@@ -161,18 +166,17 @@ impl Shared {
 
     pub fn set_limits(&self, limits: Limits) {
         let mut state = self.lock();
-        state.limits = limits;
-        state.new_limits = true;
+        state.new_limits = Some(limits);
         self.work.notify_one();
     }
 
     /// Tells the thread to end; whether it did in time.
     pub fn stop(&self, patience: Duration) -> bool {
         let mut state = self.lock();
-        state.stopping = true;
+        state.life = state.life.max(Life::Stopping);
         self.work.notify_one();
-        let waited = self.told.wait_timeout_while(state, patience, |state| !state.ended);
-        waited.unwrap_or_else(PoisonError::into_inner).0.ended
+        let waited = self.told.wait_timeout_while(state, patience, |state| state.life != Life::Ended);
+        waited.unwrap_or_else(PoisonError::into_inner).0.life == Life::Ended
     }
 
     /// The folder was opened, or can't be; what it keeps gives way to what was kept since.
@@ -188,8 +192,7 @@ impl Shared {
     /// The thread is at its end.
     pub fn end(&self) {
         let mut state = self.lock();
-        state.stopping = true;
-        state.ended = true;
+        state.life = Life::Ended;
         self.told.notify_all();
     }
 
@@ -229,7 +232,7 @@ impl State {
                 return false;
             }
         }
-        if self.stopping || self.waiting.len() >= most {
+        if self.life != Life::Running || self.waiting.len() >= most {
             return false;
         }
         if let Entry::Picture { jpeg, .. } = &entry {
@@ -260,8 +263,8 @@ impl State {
     }
 
     fn is_pressing(&self) -> bool {
-        self.stopping
-            || self.new_limits
+        self.life != Life::Running
+            || self.new_limits.is_some()
             || !self.waiting.is_empty()
             || self.acknowledged.len() >= ACKNOWLEDGED
             || (self.more && self.window.is_hungry())
@@ -270,13 +273,13 @@ impl State {
     fn hand_over(&mut self) -> Work {
         self.soon = None;
         self.waiting_bytes = 0;
-        self.new_limits = false;
+        self.limits = self.new_limits.take().unwrap_or(self.limits);
         Work {
             entries: std::mem::take(&mut self.waiting),
             acknowledged: self.take_acknowledged(),
             kept: self.take_changed(),
             limits: self.limits,
-            stop: self.stopping,
+            stop: self.life != Life::Running,
         }
     }
 

@@ -1,14 +1,18 @@
 //! What one camera has in view, as counts by topic, and its classification.
 
-use super::super::homeassistant::{Facts, MOST_LABELS};
+use super::super::homeassistant::Kind;
 use super::super::json::label_of;
 use super::super::message::{self, classification, topic_part};
+use super::discovery::Device;
 use crate::config;
 use crate::model::DecoderKind;
 use crate::publish::{Observation, Watch};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// A camera that reports all labels of a model is announced with them only if there are no more.
+const MOST_LABELS: usize = 16;
 
 /// State of one camera.
 #[derive(Debug)]
@@ -181,7 +185,7 @@ impl CameraState {
     }
 
     /// What Home Assistant is told of it.
-    pub fn facts(&self) -> Facts {
+    pub fn device(&self) -> Device {
         let counts = !self.counts.is_empty();
         let named = |labels: &[String]| -> Vec<(String, String)> {
             let labels = labels.iter().filter(|label| !label.is_empty());
@@ -193,14 +197,13 @@ impl CameraState {
             let wanted = zone.labels.as_deref().map_or_else(|| reported.clone(), named);
             (zone.name.clone(), wanted)
         });
-        Facts {
+        Device {
             camera: self.name.clone(),
+            kind: if counts { Kind::Detector } else { Kind::Classifier },
             zones: zones.collect(),
-            labels: if counts { reported } else { Vec::new() },
-            counts,
-            classifies: !counts,
-            motion: self.has_motion,
-            pictures: self.has_pictures,
+            labels: reported,
+            has_motion: self.has_motion,
+            snapshots: self.has_pictures,
         }
     }
 

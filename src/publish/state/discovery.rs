@@ -1,9 +1,73 @@
 //! What Home Assistant was told, and is to be told.
 
-use super::super::homeassistant::{Components, Facts, Node, config, platforms, removal, topic};
+use super::super::homeassistant::{Facts, Kind, Label, Zone, config, removal, topic};
 use super::retained::Retained;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Home Assistant takes in a removal before it takes in what follows.
+const AFTER_REMOVAL: Duration = Duration::from_secs(2);
+
+/// This machine, as Home Assistant is told of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    /// First part of all discovery topics.
+    pub discovery_prefix: String,
+    /// First part of our topics.
+    pub prefix: String,
+    /// What tells this machine from others: letters and digits.
+    pub id: String,
+    /// The board.
+    pub hardware: String,
+}
+
+/// A label, and its part of topics.
+pub type Named = (String, String);
+
+/// A camera, as Home Assistant is told of it.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Its name.
+    pub camera: String,
+    /// What its model gives.
+    pub kind: Kind,
+    /// What is reported.
+    pub labels: Vec<Named>,
+    /// Zones, and what each counts.
+    pub zones: Vec<(String, Vec<Named>)>,
+    /// It tells motion.
+    pub has_motion: bool,
+    /// It publishes pictures.
+    pub snapshots: bool,
+}
+
+impl Device {
+    fn config(&self, node: &Node) -> (String, Value) {
+        fn borrowed(list: &[Named]) -> Vec<Label<'_>> {
+            list.iter().map(|(name, slug)| Label { name, slug }).collect()
+        }
+        let labels = borrowed(&self.labels);
+        let of_zones: Vec<Vec<Label<'_>>> = self.zones.iter().map(|(_, labels)| borrowed(labels)).collect();
+        let zones = self.zones.iter().zip(&of_zones);
+        let zones: Vec<Zone<'_>> = zones.map(|((name, _), labels)| Zone { name, labels }).collect();
+        let facts = Facts {
+            prefix: &node.prefix,
+            discovery_prefix: &node.discovery_prefix,
+            node: &node.id,
+            camera: &self.camera,
+            kind: self.kind,
+            labels: &labels,
+            zones: &zones,
+            has_motion: self.has_motion,
+            snapshots: self.snapshots,
+            version: env!("CARGO_PKG_VERSION"),
+            hardware: &node.hardware,
+        };
+        (topic(&facts), config(&facts))
+    }
+}
 
 /// The announcements of all cameras; topics are whole.
 #[derive(Debug)]
@@ -12,8 +76,10 @@ pub struct Discovery {
     announced: Retained,
     /// Topics and payloads that go out once, before the announcements.
     removals: VecDeque<(String, Vec<u8>)>,
-    /// By topic: what it was announced with.
-    components: BTreeMap<String, Components>,
+    /// Announcements wait until then.
+    wait: Option<Instant>,
+    /// By topic: what it was announced as.
+    devices: BTreeMap<String, Value>,
     /// Where that is kept for the next run.
     file: Option<PathBuf>,
 }
@@ -22,8 +88,8 @@ impl Discovery {
     /// For this machine; what an earlier run announced is in `file`.
     pub fn new(node: Node, file: Option<PathBuf>) -> Self {
         let text = file.as_ref().and_then(|file| std::fs::read(file).ok());
-        let components = text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-        Self { node, announced: Retained::default(), removals: VecDeque::new(), components, file }
+        let devices = text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+        Self { node, announced: Retained::default(), removals: VecDeque::new(), wait: None, devices, file }
     }
 
     /// For whom it is.
@@ -32,21 +98,21 @@ impl Discovery {
     }
 
     /// Announces these cameras, and no others.
-    pub fn announce(&mut self, cameras: &[Facts]) {
+    pub fn announce(&mut self, cameras: &[Device]) {
         let mut wanted = BTreeSet::new();
-        let mut components = BTreeMap::new();
-        for facts in cameras {
-            let (topic, config) = (topic(&self.node, &facts.camera), config(&self.node, facts));
-            if let Some(removal) = self.components.get(&topic).and_then(|before| removal(before, &config)) {
+        let mut devices = BTreeMap::new();
+        for device in cameras {
+            let (topic, config) = device.config(&self.node);
+            if let Some(removal) = self.devices.get(&topic).and_then(|before| removal(before, &config)) {
                 self.removals.push_back((topic.clone(), removal.to_string().into_bytes()));
             }
             self.announced.set(&topic, config.to_string().into_bytes());
-            components.insert(topic.clone(), platforms(&config));
+            devices.insert(topic.clone(), config);
             wanted.insert(topic);
         }
         self.announced.keep_only(&wanted);
-        if components != self.components {
-            self.components = components;
+        if devices != self.devices {
+            self.devices = devices;
             self.write();
         }
     }
@@ -73,7 +139,12 @@ impl Discovery {
                 return false;
             }
             self.removals.pop_front();
+            self.wait = Some(Instant::now() + AFTER_REMOVAL);
         }
+        if self.wait.is_some_and(|until| until > Instant::now()) {
+            return true;
+        }
+        self.wait = None;
         let mut all = true;
         self.announced.tell(|topic, payload| {
             all = publish(topic.to_owned(), payload.to_vec());
@@ -85,7 +156,7 @@ impl Discovery {
     fn write(&self) {
         let Some(file) = &self.file else { return };
         let new = file.with_extension("new");
-        let text = serde_json::to_vec(&self.components).unwrap_or_default();
+        let text = serde_json::to_vec(&self.devices).unwrap_or_default();
         if let Err(e) = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, file)) {
             log::warn!("remember what Home Assistant was told in {}: {e}", file.display());
         }

@@ -219,7 +219,7 @@ fn a_full_disk_is_outlived() {
     (0..100).for_each(|_| outbox.record(filled("e", 1000, true)));
     until("they are stored", || outbox.figures().depth == 100);
     let ballast = small.0.path().join("ballast");
-    let _ = fs::write(&ballast, vec![0_u8; 4 << 20]);
+    let _ = fs::write(&ballast, vec![0; 4 << 20]);
     (0..300).for_each(|i| outbox.record(filled("e", 5000 + i, true)));
     outbox.record(picture("p", &vec![7; 100_000]));
     outbox.record(filled("e", 9, false));
@@ -251,7 +251,7 @@ fn a_full_disk_is_outlived() {
 #[test]
 fn memory_is_bounded_and_a_start_on_a_full_disk_works() {
     let Some(small) = Small::new() else { return };
-    let _ = fs::write(small.0.path().join("ballast"), vec![0_u8; 4 << 20]);
+    let _ = fs::write(small.0.path().join("ballast"), vec![0; 4 << 20]);
     let folder = small.0.path().join("state");
     let outbox = open(&folder, Limits { max_bytes: 100_000, ..limits() });
     (0..200).for_each(|i| outbox.record(filled("e", 1000, i != 0)));
