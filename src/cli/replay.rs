@@ -127,7 +127,7 @@ impl Watcher {
             Some(classify) => {
                 let second = model(&classify.model)?;
                 let cascade = Cascade::new(second, &detector.info, &classify.of, classify.threshold);
-                Some(cascade.map_err(|e| anyhow!(e))?)
+                Some(cascade.map_err(|e| anyhow!(e))?.with_mask(Arc::clone(&camera.mask)))
             }
             None => None,
         };

@@ -2,11 +2,11 @@
 
 use super::scenes::{SIDE, Thumbnail};
 use crate::frame::{Frame, PixelFormat, Size};
-use crate::geometry::{Fit, NormBox};
-use crate::infer::{ElementType, TensorSpec};
-use crate::model::Channels;
-use crate::preprocess::{Normalization, PreprocessError, Preprocessor};
+use crate::geometry::Polygon;
+use crate::preprocess::{PreprocessError, Preprocessor};
+use crate::snapshot::rgb;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Of what is not a JPEG already.
 const QUALITY: u8 = 90;
@@ -17,13 +17,15 @@ pub struct Look {
     small: Preprocessor,
     whole: Option<(Size, Preprocessor)>,
     pixels: Vec<u8>,
+    mask: Arc<[Polygon]>,
 }
 
 impl Look {
-    /// Nothing is seen yet.
-    pub fn new() -> Result<Self, String> {
+    /// Nothing is seen yet; what `mask` covers nobody may see.
+    pub fn new(mask: Arc<[Polygon]>) -> Result<Self, String> {
         let side = SIDE as u32;
-        Ok(Self { small: rgb(Size::new(side, side))?, whole: None, pixels: Vec::new() })
+        let small = rgb(Size::new(side, side), Arc::clone(&mask))?;
+        Ok(Self { small, whole: None, pixels: Vec::new(), mask })
     }
 
     /// The frame at 16x16.
@@ -35,14 +37,14 @@ impl Look {
         Ok(Thumbnail::new(&std::array::from_fn(|i| luma(&pixels[i * 3..]))))
     }
 
-    /// The frame as a JPEG: as the camera sent it, where it sent one. A privacy mask has to go over it here.
+    /// The frame as a JPEG: as the camera sent it, where it sent one and nothing of it is masked.
     pub fn jpeg<'a>(&mut self, frame: &'a Frame) -> Result<Cow<'a, [u8]>, String> {
-        if frame.format == PixelFormat::Mjpeg {
+        if frame.format == PixelFormat::Mjpeg && self.mask.is_empty() {
             return Ok(Cow::Borrowed(&frame.data));
         }
         let size = frame.size;
         if self.whole.as_ref().is_none_or(|(known, _)| *known != size) {
-            self.whole = Some((size, rgb(size)?));
+            self.whole = Some((size, rgb(size, Arc::clone(&self.mask))?));
         }
         self.pixels.resize(size.area() * 3, 0);
         if let Some((_, whole)) = &mut self.whole {
@@ -56,18 +58,6 @@ impl Look {
     }
 }
 
-/// Frames to RGB pixels of this size.
-fn rgb(size: Size) -> Result<Preprocessor, String> {
-    let spec = TensorSpec {
-        name: String::new(),
-        element: ElementType::U8,
-        shape: vec![1, size.height as usize, size.width as usize, 3],
-        quantization: None,
-    };
-    let levels = Normalization::uniform(0.0, 1.0);
-    Preprocessor::new(&spec, &levels, Channels::Rgb, NormBox::FULL, Fit::Stretch)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,7 +69,7 @@ mod tests {
         let mut frame = Frame::empty();
         draw(3, size, 5, &mut frame.data);
         (frame.size, frame.format) = (size, PixelFormat::Rgb24);
-        let mut look = Look::new().expect("it is made");
+        let mut look = Look::new(Arc::from([])).expect("it is made");
         let jpeg = look.jpeg(&frame).expect("it is a picture").into_owned();
         let seen = image::load_from_memory(&jpeg).expect("it is a JPEG").into_rgb8();
         let far = seen.as_raw().iter().zip(&frame.data).map(|(a, b)| u64::from(a.abs_diff(*b))).sum::<u64>();
@@ -92,5 +82,22 @@ mod tests {
         scenes.remember(super::super::Reason::Uncertain, raw);
         let same = look.thumbnail(&frame).expect("it is a picture");
         assert!(!scenes.is_worth(super::super::Reason::Uncertain, &same));
+    }
+
+    #[test]
+    fn what_is_masked_is_black_in_the_jpeg_too() {
+        let size = Size::new(320, 240);
+        let mut raw = Frame::empty();
+        draw(3, size, 5, &mut raw.data);
+        (raw.size, raw.format) = (size, PixelFormat::Rgb24);
+        let jpeg = Look::new(Arc::from([])).expect("it is made").jpeg(&raw).expect("a picture").into_owned();
+        let frame = Frame { data: jpeg, format: PixelFormat::Mjpeg, ..raw };
+        let left = Polygon::new(vec![[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]]).expect("a square");
+        let mut look = Look::new(Arc::from([left])).expect("it is made");
+        let seen =
+            image::load_from_memory(&look.jpeg(&frame).expect("a picture")).expect("a JPEG").into_rgb8();
+        let brightest = (0..150).flat_map(|x| (0..240).map(move |y| (x, y)));
+        let brightest = brightest.map(|(x, y)| seen.get_pixel(x, y).0.into_iter().max().unwrap_or(0)).max();
+        assert!(brightest.is_some_and(|level| level < 8), "{brightest:?}");
     }
 }

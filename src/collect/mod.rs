@@ -17,6 +17,7 @@ pub use worth::{Reason, Worth};
 use crate::config;
 use crate::decode::{Answer, Detection};
 use crate::frame::{Frame, Timestamp};
+use crate::geometry::Polygon;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -45,16 +46,17 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// For `camera`, whose model has `labels`; writes to `folder`.
+    /// For `camera`, whose model has `labels` and of which nobody may see what `mask` covers; writes to `folder`.
     pub fn start(
         config: &config::Collect,
         camera: &str,
         labels: &Arc<[String]>,
+        mask: &Arc<[Polygon]>,
         folder: PathBuf,
     ) -> Result<Self, String> {
         let (ready, finds) = sync_channel::<Find>(1);
         let (back, spares) = sync_channel(1);
-        let (mut scenes, mut look) = (Scenes::default(), Look::new()?);
+        let (mut scenes, mut look) = (Scenes::default(), Look::new(Arc::clone(mask))?);
         let mut store = Store::new(folder, config.max_bytes, camera, Arc::clone(labels));
         log::info!(camera = camera; "collect: saving frames worth labelling to {}, {} MiB at most",
             store.folder().display(), config.max_bytes >> 20);

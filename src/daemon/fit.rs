@@ -18,6 +18,7 @@ pub struct Misfit {
 /// camera's config that doesn't go with the model.
 pub fn fit(camera: &config::Camera, model: &ModelInfo) -> Result<(Preprocessor, Filter), Vec<Misfit>> {
     let mut misfits = label_misfits(camera, model);
+    misfits.extend(place_misfits(camera, model));
     let preprocessor = Preprocessor::of(model, camera.region);
     match (preprocessor, Filter::new(model, camera.threshold, camera.labels.as_deref())) {
         (Ok(preprocessor), Ok(filter)) if misfits.is_empty() => return Ok((preprocessor, filter)),
@@ -50,6 +51,22 @@ pub fn second_misfit(
         None => fits(classifier, detector, &classify.of).err()?,
     };
     Some(config.places.of_camera(&camera.name, None, &format!("classify: {why}")))
+}
+
+/// Labels of filters and zones that the model has not, and zones that would share a topic with a label.
+fn place_misfits(camera: &config::Camera, model: &ModelInfo) -> Vec<Misfit> {
+    let labels = &*model.labels;
+    let of_filters = camera.filters.keys().filter(|label| *label != "all").map(|label| ("filter", label));
+    let of_zones =
+        camera.zones.iter().flat_map(|zone| zone.labels.iter().flatten()).map(|label| ("zone", label));
+    let unknown = of_filters.chain(of_zones).filter(|(_, label)| !labels.contains(label));
+    let unknown = unknown.map(|(of, label)| format!("{of}: the model {} has no label {label}", camera.model));
+    let reported = camera.labels.as_deref().unwrap_or(labels);
+    let shared = camera.zones.iter().filter_map(|zone| {
+        let label = reported.iter().find(|label| topic_part(labels, label) == zone.name)?;
+        Some(format!("zone {}: the label {label} has the topic {0}; give the zone another name", zone.name))
+    });
+    unknown.chain(shared).map(|why| Misfit { label: None, why }).collect()
 }
 
 fn label_misfits(camera: &config::Camera, model: &ModelInfo) -> Vec<Misfit> {

@@ -178,6 +178,7 @@ impl Fleet {
             None => Model::load(runtime, &files(config))?,
         };
         let cascade = Cascade::new(model, detector, &classify.of, classify.threshold);
+        let cascade = cascade.map(|cascade| cascade.with_mask(Arc::clone(&camera.mask)));
         cascade.map(Some).map_err(|why| anyhow::anyhow!("camera {}: classify: {why}", camera.name))
     }
 
@@ -312,7 +313,7 @@ fn collector(camera: &config::Camera, model: &ModelInfo) -> anyhow::Result<Optio
     let folder = collect.path.clone().or_else(|| state_directory().map(|folder| folder.join("collect")));
     let folder =
         folder.ok_or_else(|| anyhow::anyhow!("collect: there is no state directory; name a path"))?;
-    let collector = Collector::start(collect, &camera.name, &model.labels, folder);
+    let collector = Collector::start(collect, &camera.name, &model.labels, &camera.mask, folder);
     collector.map(Some).map_err(|why| anyhow::anyhow!("camera {}: collect: {why}", camera.name))
 }
 

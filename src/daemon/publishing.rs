@@ -27,7 +27,7 @@ struct Outputs {
     state: State,
     post: Post,
     terminal: Terminal<std::io::Stdout>,
-    /// Without a broker, answers go to the terminal.
+    /// Answers go to the terminal.
     to_terminal: AtomicBool,
 }
 
@@ -56,7 +56,7 @@ impl Publishing {
             state: State::new(prefix),
             post: Post::default(),
             terminal: Terminal::new(stdout()),
-            to_terminal: AtomicBool::new(config.mqtt.is_none()),
+            to_terminal: AtomicBool::new(to_terminal(config)),
         };
         let mut publishing = Self { outputs: Arc::new(outputs), vitals: vitals.clone(), task: None };
         publishing.connect(config);
@@ -131,7 +131,7 @@ impl Publishing {
             return vec!["outbox: other limits".to_owned()];
         }
         self.disconnect().await;
-        self.outputs.to_terminal.store(new.mqtt.is_none(), Ordering::Relaxed);
+        self.outputs.to_terminal.store(to_terminal(new), Ordering::Relaxed);
         if let Some(mqtt) = &new.mqtt {
             self.outputs.state.set_prefix(&mqtt.prefix);
         }
@@ -162,6 +162,11 @@ impl From<config::Outbox> for Limits {
         let config::Outbox { max_bytes, max_age, sync_interval } = outbox;
         Self { max_bytes, max_age, sync_interval }
     }
+}
+
+/// Without a broker, and with one that is only for a first try, answers go to the terminal.
+fn to_terminal(config: &Config) -> bool {
+    config.mqtt.as_ref().is_none_or(|mqtt| mqtt.embedded.is_some())
 }
 
 /// This machine, as Home Assistant is told of it.

@@ -3,10 +3,11 @@
 use super::StepError;
 use crate::decode::{Answer, Class};
 use crate::frame::Frame;
-use crate::geometry::NormBox;
+use crate::geometry::{NormBox, Polygon};
 use crate::infer::InputMemory;
 use crate::model::{DecoderKind, Model, ModelInfo};
 use crate::preprocess::Preprocessor;
+use std::sync::Arc;
 
 /// Crops of a frame that are looked at, the best detections first; a flock must not stop the camera.
 const MOST_CROPS: usize = 4;
@@ -42,9 +43,16 @@ impl Cascade {
         Ok(Self { model, input, preprocessor, answer: Answer::default(), of, threshold })
     }
 
+    /// Shows it black where `mask` is.
+    #[must_use]
+    pub fn with_mask(mut self, mask: Arc<[Polygon]>) -> Self {
+        self.preprocessor = self.preprocessor.with_mask(mask);
+        self
+    }
+
     /// The names of what it tells apart.
     #[must_use]
-    pub fn labels(&self) -> std::sync::Arc<[String]> {
+    pub fn labels(&self) -> Arc<[String]> {
         self.model.info.labels.clone()
     }
 

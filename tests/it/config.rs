@@ -23,6 +23,14 @@ client_id = "one"
 username = "me"
 password_file = "Cargo.toml"
 keep_alive = "30s"
+max_back_off = "10s"
+[outbox]
+max_bytes = "32MiB"
+max_age = "2d"
+sync_interval = "0"
+[homeassistant]
+enabled = true
+discovery_prefix = "ha"
 [stats]
 interval = "30s"
 [runtime]
@@ -45,6 +53,24 @@ region = [0, 0, 1, 0.5]
 fps = 5
 threshold = 0.5
 labels = ["person"]
+motion = { enabled = true, keep_alive = "20s", threshold = 10, min_area = 0.002, hold = "3s" }
+snapshot = { enabled = true, quality = 70, max_bytes = "100KiB", max_height = 480, crop = true }
+track = { min_hits = 2, max_lost = "3s", stationary_after = "8s", stationary_max_lost = "90s", remember = "12h", update_interval = "2s" }
+mask = [[[0, 0], [0.2, 0], [0.2, 0.2]]]
+[camera.filter.person]
+min_score = 0.6
+max_score = 0.95
+min_area = 0.002
+max_area = 0.5
+min_ratio = 0.2
+max_ratio = 2
+[camera.filter.all]
+exclude = [[[0, 0], [1, 0], [1, 0.1]]]
+[camera.zone.steps]
+polygon = [[0.4, 0.5], [0.6, 0.5], [0.6, 1]]
+labels = ["person"]
+loiter = "5s"
+inertia = 2
 [[camera]]
 name = "b"
 source = { rpicam = { camera = 0, size = [1280, 720], fps = 10, rotation = 180, format = "mjpeg", args = ["--hflip"] } }
@@ -73,10 +99,27 @@ negatives = "0"
 fn the_good_one_is_good() {
     let config = parse(GOOD, &project().join("test.toml")).expect("a good config");
     assert_eq!((config.cameras.len(), config.models.len()), (5, 1));
+    let first = &config.cameras[0];
+    assert_eq!(
+        (first.mask.len(), first.zones[0].inertia, first.filters["person"].area),
+        (1, 2, [0.002, 0.5])
+    );
+    assert_eq!(config.outbox.sync_interval, std::time::Duration::ZERO);
+    assert!(config.homeassistant.is_some_and(|ha| ha.discovery_prefix == "ha"));
     let collect = config.cameras[4].collect.as_ref().expect("it is for every camera");
     assert_eq!((collect.max_bytes, collect.uncertain, collect.negatives), (50 << 20, [0.3, 0.5], None));
     assert_eq!(collect.path.as_deref(), Some(project().join("saved").as_path()));
     assert_eq!(config.mqtt.expect("a broker").prefix, "home/edgecam");
+}
+
+/// Where the list that `text` begins with ends.
+fn closed(text: &str) -> usize {
+    let mut depth = 0;
+    let ends = |c: char| {
+        depth += i32::from(c == '[') - i32::from(c == ']');
+        depth == 0
+    };
+    text.find(ends).expect("closed") + 1
 }
 
 #[test]
@@ -94,7 +137,7 @@ fn garbage_in_each_field_is_one_problem_at_its_place() {
             let end = if value.starts_with('{') {
                 continue;
             } else if value.starts_with('[') {
-                value.find(']').expect("closed") + 1
+                closed(value)
             } else {
                 value.find([',', '}']).map_or(value.len(), |end| value[..end].trim_end().len())
             };
@@ -138,6 +181,23 @@ fn values_out_of_range_are_told_with_their_line() {
         ("\"yuyv\"", "\"yuyw\"", "no format"),
         ("[0, 0, 1, 0.5]", "[0.5, 0, 0.2, 1]", "x_min"),
         ("threshold = 0.5", "threshold = 1.5", "between 0 and 1"),
+        ("url = \"mqtt://localhost\"", "url = \"mqtt://localhost\"\nembedded = true", "leave the url out"),
+        (
+            "url = \"mqtt://localhost\"",
+            "url = \"mqtt://localhost\"\nlisten = \"127.0.0.1:1\"",
+            "write embedded = true",
+        ),
+        ("[0.2, 0.2]]]", "[0.2, 1.2]]]", "mask: "),
+        ("[0.2, 0.2]]]", "[0.3, 0]]]", "mask: "),
+        ("min_score = 0.6", "min_score = 0.99", "max_score: 0.95 is less than min_score"),
+        ("[camera.filter.person]", "[camera.filter.cow]", "filter cow: not among the camera's labels"),
+        ("[camera.zone.steps]", "[camera.zone.all]", "a topic of its own"),
+        ("[camera.zone.steps]", "[camera.zone.Steps]", "no name for a zone"),
+        ("polygon = [[0.4, 0.5], [0.6, 0.5], [0.6, 1]]", "polygon = [[0.4, 0.5]]", "polygon: "),
+        ("polygon = [[0.4, 0.5], [0.6, 0.5], [0.6, 1]]\n", "", "polygon is missing"),
+        ("sync_interval = \"0\"", "sync_interval = \"2h\"", "more than 1h"),
+        ("quality = 70", "quality = 0", "between 1 and 100"),
+        ("max_bytes = \"100KiB\"", "max_bytes = \"2MiB\"", "between 8KiB and 900KiB"),
         ("rotation = 180", "rotation = 90", "0 or 180"),
         (
             "size = [64, 48] } }\nmodel = \"coco\"\n[[camera]]\nname = \"d\"",

@@ -299,7 +299,7 @@ fn the_embedded_broker_serves_a_subscriber() {
     let other = Place::new().expect("as the first");
     other.write(&config, &camera("porch", &frames, 5, true, ""));
     let mut second = other.run();
-    second.wait_for_line("another broker there? stop it, or set mqtt.listen");
+    second.wait_for_line("in use by another program, maybe another broker; set mqtt.listen");
     assert_eq!(second.exit(), 1);
     daemon.signal("-TERM");
     assert_eq!(daemon.exit(), 0);
