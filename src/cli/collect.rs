@@ -74,6 +74,8 @@ impl Collect {
             collect.path = Some(self.into.clone());
             collect.max_bytes = self.max_bytes.unwrap_or(collect.max_bytes);
             camera.collect = Some(collect);
+            // A scene in which nothing moves is worth a picture, too.
+            camera.motion = None;
         }
         Ok(config)
     }

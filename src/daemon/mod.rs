@@ -177,7 +177,10 @@ impl Daemon {
             End::Restart => "a subscriber asked for a restart; stopping",
         };
         log::info!("{why}");
-        self.notifier.stopping();
+        // systemd ends what says that it stops.
+        if end != End::Restart {
+            self.notifier.stopping();
+        }
         tokio::select! {
             () = self.stop(end) => {}
             () = stop.recv() => {

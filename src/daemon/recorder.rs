@@ -3,6 +3,7 @@
 
 use crate::event::Event;
 use crate::pipeline::{ROOM, Report, Subject};
+use crate::publish::message::topic_part;
 use crate::publish::{Publication, Sink};
 use crate::snapshot::Studio;
 use std::collections::HashSet;
@@ -13,7 +14,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Between two looks at whether it is to end.
-const BEAT: Duration = Duration::from_millis(100);
+const BEAT: Duration = Duration::from_millis(500);
+/// Without a picture for this long, its memory is given back.
+const IDLE: Duration = Duration::from_secs(3);
 
 /// The thread, and the way to it.
 #[derive(Debug)]
@@ -51,9 +54,15 @@ impl Recorder {
 
 fn record(reports: &Receiver<Report>, sink: &dyn Sink) {
     let (mut studio, mut failing) = (Studio::default(), HashSet::new());
+    let mut worked = Instant::now();
     loop {
         match reports.recv_timeout(BEAT) {
-            Ok(report) => publish(report, &mut studio, sink, &mut failing),
+            Ok(report) => {
+                publish(report, &mut studio, sink, &mut failing);
+                worked = Instant::now();
+            }
+            // The memory of a whole picture is not held for the next visitor.
+            Err(RecvTimeoutError::Timeout) if worked.elapsed() > IDLE => studio = Studio::default(),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -101,7 +110,7 @@ fn pictures(report: &Report, studio: &mut Studio, sink: &dyn Sink) -> Result<usi
         studio.jpeg(frame, subject, *snapshot, mask, &report.detections, labels)
     };
     if report.asked {
-        sink.publish(&Publication::Snapshot { camera, label: None, jpeg: jpeg(None)? });
+        sink.publish(&Publication::Snapshot { camera, of: None, jpeg: jpeg(None)? });
         return Ok(1);
     }
     // Without crops one picture serves all of a label.
@@ -109,7 +118,8 @@ fn pictures(report: &Report, studio: &mut Studio, sink: &dyn Sink) -> Result<usi
     for event in report.events.iter().filter(|event| event.picture) {
         let label = &*event.after.label;
         if !done.contains(&label) || snapshot.crop {
-            sink.publish(&Publication::Snapshot { camera, label: Some(label), jpeg: jpeg(Some(event))? });
+            let part = topic_part(labels, label);
+            sink.publish(&Publication::Snapshot { camera, of: Some(&part), jpeg: jpeg(Some(event))? });
             done.push(label);
         }
     }

@@ -74,6 +74,8 @@ pub struct Follower {
     tracker: Tracker,
     /// Where the tracker's time begins.
     origin: Option<Instant>,
+    /// Of the last frame.
+    last: Option<Moment>,
     known: Vec<Known>,
     events: Vec<Event>,
     in_view: Vec<InView>,
@@ -125,6 +127,7 @@ impl Follower {
             threshold: camera.threshold,
             tracker: Tracker::new(settings),
             origin: None,
+            last: None,
             known: Vec::new(),
             events: Vec::new(),
             in_view: Vec::new(),
@@ -180,6 +183,7 @@ impl Follower {
     /// `picture` says that the frame can be had, it may become an object's picture.
     pub fn tell(&mut self, moment: &Moment, answer: &Answer, picture: bool) -> &[Event] {
         let at = self.at(moment.captured.instant);
+        self.last = Some(*moment);
         self.events.clear();
         self.in_view.clear();
         let unix = moment.captured.unix_seconds();
@@ -361,8 +365,9 @@ impl Follower {
         }
     }
 
-    /// What stands where, if that is other than at the last call; `moment` is of the last frame.
-    pub fn take_parked(&mut self, moment: &Moment) -> Option<Vec<Parked>> {
+    /// What stands where, if that is other than at the last call.
+    pub fn take_parked(&mut self) -> Option<Vec<Parked>> {
+        let moment = self.last?;
         let at = self.at(moment.captured.instant);
         let places = self.tracker.take_parked()?;
         let parked = |place: &Place| Parked {

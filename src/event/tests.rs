@@ -220,16 +220,8 @@ fn a_parked_car_is_one_event_and_a_restart_makes_no_other() {
     let news = |events: &[Event]| events.iter().filter(|event| event.kind == Kind::New).count();
     assert_eq!(news(&events), 1);
 
-    let moment = Moment {
-        captured: Timestamp {
-            unix: Duration::from_secs_f64(film.unix + 1800.0),
-            instant: film.start + Duration::from_secs(1800),
-        },
-        seq: 0,
-        size: Size::new(1280, 720),
-    };
     follower.end_all(EndReason::Stopped);
-    let parked = follower.take_parked(&moment).expect("something stands there");
+    let parked = follower.take_parked().expect("something stands there");
     let mut next = Follower::new(&camera(), &labels(), &Arc::from([]), "next");
     next.remember(&parked, film.unix + 1860.0);
     let (mut film, mut events) = (Film::new(), Vec::new());

@@ -92,7 +92,7 @@ impl Watcher {
         let Self { follower, reporter, .. } = self;
         let events = follower.tell(moment, answer, reporter.takes_pictures());
         reporter.tell(Some(frame), events, &answer.detections);
-        if let Some(parked) = follower.take_parked(moment) {
+        if let Some(parked) = follower.take_parked() {
             reporter.keep(parked);
         }
     }
@@ -100,6 +100,9 @@ impl Watcher {
     fn end(&mut self, why: EndReason) {
         let Self { follower, reporter, .. } = self;
         reporter.tell(None, follower.end_all(why), &[]);
+        if let Some(parked) = follower.take_parked() {
+            reporter.keep(parked);
+        }
     }
 
     /// Ends what is followed when no frame comes any more, or none is looked at.

@@ -106,8 +106,8 @@ pub enum Publication<'a> {
     Snapshot {
         /// The camera's name.
         camera: &'a str,
-        /// The label of the object it is of; `None` for one that was asked for.
-        label: Option<&'a str>,
+        /// The label of the object it is of, as a part of topics; `None` for one that was asked for.
+        of: Option<&'a str>,
         /// The picture.
         jpeg: Vec<u8>,
     },

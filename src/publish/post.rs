@@ -2,7 +2,6 @@
 //! way into the outbox.
 
 use super::Publication;
-use super::message::slug;
 use super::outbox::{Entry, Figures, Limits, Outbox};
 use crate::event::{Parked, ended_by_restart};
 use crate::telemetry::clock::Clock;
@@ -60,9 +59,9 @@ impl Post {
                     write: Box::new(move |seq| event.to_json(&clock.stamp(seq))),
                 });
             }
-            Publication::Snapshot { camera, label: Some(label), jpeg } => {
+            Publication::Snapshot { camera, of: Some(label), jpeg } => {
                 outbox.record(Entry::Picture {
-                    topic: format!("{camera}/{}/snapshot", slug(label)),
+                    topic: format!("{camera}/{label}/snapshot"),
                     jpeg: jpeg.clone(),
                 });
             }

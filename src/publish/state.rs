@@ -410,7 +410,7 @@ impl Sink for State {
             Publication::Threshold { camera, threshold } => self.set_threshold(camera, *threshold),
             Publication::Motion { camera, moving } => self.set_motion(camera, *moving),
             Publication::Refusal { topic, why } => self.refuse(topic, why),
-            Publication::Snapshot { camera, label: None, jpeg } => {
+            Publication::Snapshot { camera, of: None, jpeg } => {
                 self.stream(format!("{camera}/snapshot"), jpeg.clone());
             }
             // Those are for the outbox.

@@ -23,7 +23,7 @@ use stillness::Stillness;
 /// Boxes with a margin must overlap by this much to be the same object's.
 const LEAST_LIKENESS: f32 = 0.1;
 /// A faint detection must lie on its track.
-const FAINT_IOU: f32 = 0.4;
+const FAINT_IOU: f32 = 0.2;
 /// Another class of the same object: the boxes must be nearly the same.
 const OTHER_CLASS_IOU: f32 = 0.6;
 /// What its likeness is worth.
@@ -45,6 +45,7 @@ const PART_INSIDE: f32 = 0.8;
 const PART_IOU: f32 = 0.35;
 /// Looks that must have missed an object before it is gone, and one that was never sure.
 const MISSES: u32 = 2;
+const TENTATIVE_MISSES: u32 = 3;
 
 /// How tracks begin and end.
 #[derive(Clone, Copy, Debug)]
@@ -329,7 +330,7 @@ impl Tracker {
             let patience = if track.stationary { settings.stationary_max_lost } else { settings.max_lost };
             let unseen = at.saturating_sub(track.last_seen);
             let gone = match track.phase {
-                Phase::Tentative => track.misses >= MISSES || unseen > settings.max_lost,
+                Phase::Tentative => track.misses >= TENTATIVE_MISSES || unseen > settings.max_lost,
                 Phase::Confirmed => track.misses >= MISSES && unseen > patience,
             };
             if gone && track.phase == Phase::Confirmed {
