@@ -3,6 +3,7 @@
 
 mod checker;
 mod events;
+mod events_checks;
 mod file;
 mod lenient;
 mod places;

@@ -1,7 +1,7 @@
 //! From what the user wrote to a valid config. Every default is written here, once.
 
 use super::checker::{Checker, within};
-use super::events;
+use super::events_checks as events;
 use super::file;
 use super::lenient::start;
 use super::value::{broker, bytes, default_client_id, duration, expanded, name, printable};

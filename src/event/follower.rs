@@ -1,6 +1,7 @@
 //! From the detections of one camera's frames to events. A function of its arguments: time comes from the
 //! frames, and the same frames give the same events.
 
+use super::known::{Known, id};
 use super::{Best, EndReason, Event, Kind, Shot, State};
 use crate::config;
 use crate::decode::Answer;
@@ -10,7 +11,6 @@ use crate::publish::label_of;
 use crate::track::{Phase, Place, Settings, Track, Tracker};
 use crate::zone::{Filters, Presence, ZoneSet, Zones};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,8 +22,6 @@ const FAINTEST: f32 = 0.1;
 const PICTURE_EVERY: Duration = Duration::from_secs(1);
 /// A restart takes a while, whatever stood there.
 const LEAST_REMEMBERED: f64 = 300.0;
-/// The wall clock was set, not slewed, when it moved by more than this against the monotonic one.
-const CLOCK_STEP: f64 = 1.0;
 
 /// A frame, as far as events tell of it.
 #[derive(Clone, Copy, Debug)]
@@ -79,20 +77,6 @@ pub struct Follower {
     known: Vec<Known>,
     events: Vec<Event>,
     in_view: Vec<InView>,
-}
-
-/// An object and what was told of it.
-#[derive(Debug)]
-struct Known {
-    first_seen: Duration,
-    last_seen: Duration,
-    now: State,
-    told: Option<State>,
-    told_at: Duration,
-    presence: Presence,
-    zones: ZoneSet,
-    best: Best,
-    pictured_at: Duration,
 }
 
 impl Follower {
@@ -378,40 +362,4 @@ impl Follower {
         };
         Some(places.iter().map(parked).collect())
     }
-}
-
-impl Known {
-    /// Whether something is other than was told, but for what is other on each frame.
-    fn is_changed(&self) -> bool {
-        self.told.as_ref().is_none_or(|told| {
-            let now = &self.now;
-            let named = |state: &State| state.sub_label.as_ref().map(|(label, _)| Arc::clone(label));
-            told.current_zones != now.current_zones
-                || told.entered_zones != now.entered_zones
-                || told.stationary != now.stationary
-                || named(told) != named(now)
-        })
-    }
-
-    /// After a step of the wall clock its times are told by the new one.
-    fn heed_clock(&mut self, at: Duration, unix: f64) {
-        let start = unix - at.saturating_sub(self.first_seen).as_secs_f64();
-        let step = start - self.now.start_time;
-        if step.abs() > CLOCK_STEP {
-            self.now.start_time += step;
-            self.now.frame_time += step;
-            if let Some(shot) = &mut self.now.snapshot {
-                shot.frame_time += step;
-            }
-        }
-    }
-}
-
-/// `<start>-` and six characters of `a-z0-9`, as Frigate has it.
-fn id(start_time: f64, seed: &str, camera: &str, number: u64) -> String {
-    const CHARACTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-    let digest = Sha256::digest(format!("{seed}\n{camera}\n{number}"));
-    let suffix: String =
-        digest.iter().take(6).map(|&byte| char::from(CHARACTERS[usize::from(byte) % 36])).collect();
-    format!("{start_time:.6}-{suffix}")
 }

@@ -4,6 +4,7 @@
 
 mod best;
 mod follower;
+mod known;
 mod restart;
 
 pub use best::Best;

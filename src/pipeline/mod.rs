@@ -4,16 +4,20 @@
 //! takes the latencies.
 
 mod cascade;
+mod entrance;
 mod gate;
 mod report;
 mod run;
 mod switches;
+mod watcher;
 
 pub use cascade::{Cascade, fits};
+pub use entrance::{Entrance, Told};
 pub use gate::Gate;
 pub use report::{ROOM, Report, Reporter, Subject};
-pub use run::{Ending, Entrance, Job, Reader, Seen, Spare, Told, Watcher, infer_frames, prepare_frames};
+pub use run::{Ending, Job, Reader, Seen, Spare, infer_frames, prepare_frames};
 pub use switches::Switches;
+pub use watcher::Watcher;
 
 use crate::decode::{Answer, Decoder};
 use crate::frame::{Frame, Size};

@@ -1,26 +1,22 @@
 //! The data path on two threads: one prepares frame n+1 while the other has the model look at frame n.
 //! Two inputs go round between them; with a frame in each, cameras are left to overwrite their newest.
 
-use super::{Cascade, Filter, Gate, Prepared, Reporter, StepError, Stopwatch, Switches};
+use super::{Cascade, Entrance, Filter, Prepared, StepError, Stopwatch, Told, Watcher};
 use super::{finish, infer, look_again, prepare};
 use crate::collect::Collector;
 use crate::decode::Answer;
-use crate::event::{EndReason, Follower, InView, Moment};
+use crate::event::{EndReason, InView, Moment};
 use crate::frame::{Frame, Timestamp};
 use crate::infer::{InferError, InputMemory};
 use crate::model::Model;
-use crate::preprocess::{PreprocessError, Preprocessor};
 use crate::slot::{Slots, Taken};
 use crate::vitals::Pulse;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 /// How long a thread waits before it proves that it is alive.
 const BEAT: Duration = Duration::from_millis(500);
-/// A camera that gives no frame for this long has nothing in view.
-const SILENCE: Duration = Duration::from_secs(60);
 
 /// What goes round: an input of the model, and the frame it was written from, for a second look. A camera
 /// whose [`Reader`] wants no frames does without.
@@ -28,93 +24,6 @@ const SILENCE: Duration = Duration::from_secs(60);
 pub struct Carrier {
     input: Box<dyn InputMemory>,
     frame: Frame,
-}
-
-/// What becomes of a camera's frames before the model.
-#[derive(Debug)]
-pub struct Entrance {
-    /// Frames to inputs.
-    pub preprocessor: Preprocessor,
-    /// Whether the frame itself is looked at once more.
-    pub keeps_frames: bool,
-    /// Lets through what moves; absent: all.
-    pub gate: Option<Gate>,
-    /// What commands and the other thread say.
-    pub switches: Arc<Switches>,
-    /// Takes pictures that were asked for.
-    pub reporter: Option<Reporter>,
-}
-
-impl Entrance {
-    /// Lets everything through.
-    #[must_use]
-    pub fn open(preprocessor: Preprocessor, keeps_frames: bool) -> Self {
-        let switches = Arc::new(Switches::new(0.0));
-        Self { preprocessor, keeps_frames, gate: None, switches, reporter: None }
-    }
-}
-
-/// What [`prepare_frames`] tells of a camera.
-#[derive(Debug)]
-pub enum Told<'a> {
-    /// A frame can't be used.
-    Bad(&'a PreprocessError),
-    /// The model need not look at a frame.
-    Passed,
-    /// Something begins to move, or nothing moves any more.
-    Moving(bool),
-}
-
-/// Follows what a camera's answers show, and reports it.
-#[derive(Debug)]
-pub struct Watcher {
-    /// From detections to events.
-    pub follower: Follower,
-    /// Takes the events.
-    pub reporter: Reporter,
-    /// What commands and the other thread say.
-    pub switches: Arc<Switches>,
-}
-
-impl Watcher {
-    fn follow(&mut self, moment: &Moment, filter: &mut Filter, answer: &mut Answer) {
-        let threshold = self.switches.threshold();
-        filter.set_threshold(threshold);
-        self.follower.set_threshold(threshold);
-        if let Some(last) = self.switches.take_still() {
-            self.follower.nothing_moved(last);
-        }
-        self.follower.follow(moment, answer);
-        self.switches.set_unsettled(self.follower.is_unsettled());
-    }
-
-    fn tell(&mut self, moment: &Moment, answer: &Answer, frame: &Frame) {
-        let Self { follower, reporter, .. } = self;
-        let events = follower.tell(moment, answer, reporter.takes_pictures());
-        reporter.tell(Some(frame), events, &answer.detections);
-        if let Some(parked) = follower.take_parked() {
-            reporter.keep(parked);
-        }
-    }
-
-    fn end(&mut self, why: EndReason) {
-        let Self { follower, reporter, .. } = self;
-        reporter.tell(None, follower.end_all(why), &[]);
-        if let Some(parked) = follower.take_parked() {
-            reporter.keep(parked);
-        }
-    }
-
-    /// Ends what is followed when no frame comes any more, or none is looked at.
-    fn tick(&mut self) {
-        if !self.follower.in_view().is_empty() {
-            if !self.switches.detects() {
-                self.end(EndReason::Config);
-            } else if self.switches.silence() > SILENCE {
-                self.end(EndReason::Camera);
-            }
-        }
-    }
 }
 
 /// What becomes of a camera's answers.
@@ -256,42 +165,6 @@ pub fn prepare_frames(
             Err(e) => {
                 told(camera, Told::Bad(&e));
                 spare = Some(carrier);
-            }
-        }
-    }
-}
-
-impl Entrance {
-    /// Whether the model is to look at `frame`.
-    fn admits(&mut self, frame: &Frame, told: &mut dyn FnMut(Told<'_>)) -> bool {
-        let Self { gate, switches, reporter, .. } = self;
-        switches.note_frame();
-        if let Some(reporter) = reporter
-            && switches.take_picture_wish()
-            && !reporter.show(frame)
-        {
-            switches.ask_for_picture();
-        }
-        if !switches.detects() {
-            told(Told::Passed);
-            return false;
-        }
-        let Some(gate) = gate else { return true };
-        let before = gate.is_moving();
-        match gate.admits(frame, switches.is_unsettled()) {
-            Ok(admitted) => {
-                if gate.is_moving() != before {
-                    told(Told::Moving(gate.is_moving()));
-                }
-                if !admitted {
-                    switches.note_still(frame.captured);
-                    told(Told::Passed);
-                }
-                admitted
-            }
-            Err(e) => {
-                told(Told::Bad(&e));
-                false
             }
         }
     }

@@ -2,11 +2,12 @@
 //! broker has not been told yet. Shared by the threads that observe and the task that publishes.
 
 mod camera;
+mod commands;
 mod discovery;
 mod retained;
 mod stored;
 
-use super::command::{self, Command};
+use super::command::Command;
 use super::message;
 use super::{CameraStatus, Observation, Publication, Sink, Watch};
 use camera::CameraState;
@@ -200,55 +201,6 @@ impl State {
         format!("{}/{topic}", self.lock().prefix)
     }
 
-    /// Whether a picture may stay in a topic.
-    pub(super) fn takes_picture(&self, topic: &str) -> bool {
-        self.lock().pictures.contains(topic)
-    }
-
-    /// The topics of commands, whole, and below the prefix.
-    pub(super) fn command_topics(&self) -> BTreeMap<String, String> {
-        let inner = self.lock();
-        let topics = command::topics(inner.cameras.keys().map(String::as_str));
-        topics.into_iter().map(|topic| (format!("{}/{topic}", inner.prefix), topic)).collect()
-    }
-
-    /// Whether the topics of commands changed since the last call.
-    pub(super) fn take_commands_changed(&self) -> bool {
-        self.commands_changed.swap(false, Ordering::AcqRel)
-    }
-
-    /// Has the topics of commands looked at once more.
-    pub(super) fn commands_changed(&self) {
-        self.commands_changed.store(true, Ordering::Release);
-    }
-
-    /// Where Home Assistant says that it has begun.
-    pub(super) fn birth_topic(&self) -> Option<String> {
-        self.lock().discovery.as_ref().map(|d| format!("{}/status", d.node().discovery_prefix))
-    }
-
-    /// Takes in the message of a command; `whole` is its whole topic, `below` the part below the prefix.
-    pub(super) fn command(&self, whole: &str, below: &str, payload: &[u8]) {
-        match command::parse(below, payload) {
-            Ok(command) => {
-                if self.wishes.try_send(command).is_err() {
-                    self.refuse(whole, "too many commands at once");
-                }
-            }
-            Err(why) => self.refuse(whole, &why),
-        }
-    }
-
-    /// The next command; only one task asks at a time.
-    pub async fn next_command(&self) -> Option<Command> {
-        self.commands.lock().await.recv().await
-    }
-
-    fn refuse(&self, topic: &str, why: &str) {
-        let text = serde_json::json!({ "topic": topic, "reason": why }).to_string();
-        self.stream("error".to_owned(), text.into_bytes());
-    }
-
     /// The next stream message; only one task asks at a time.
     pub(super) async fn next_message(&self) -> Option<StreamMessage> {
         self.messages.lock().await.recv().await
@@ -301,41 +253,6 @@ impl State {
             state.nothing_in_view(&mut |topic, payload| {
                 retained.set(topic, payload);
             });
-        }
-        drop(inner);
-        self.changed.notify_one();
-    }
-
-    /// A model looks, or not; then nothing is in view.
-    fn set_detect(&self, camera: &str, on: bool) {
-        let mut inner = self.lock();
-        let Inner { cameras, retained, .. } = &mut *inner;
-        let Some(state) = cameras.get_mut(camera) else { return };
-        let mut set = |topic: &str, payload| {
-            retained.set(topic, payload);
-        };
-        state.set_detect(on, &mut set);
-        drop(inner);
-        self.changed.notify_one();
-    }
-
-    fn set_threshold(&self, camera: &str, threshold: f32) {
-        let mut inner = self.lock();
-        let Inner { cameras, retained, .. } = &mut *inner;
-        let Some(state) = cameras.get_mut(camera) else { return };
-        state.set_threshold(threshold, &mut |topic, payload| {
-            retained.set(topic, payload);
-        });
-        drop(inner);
-        self.changed.notify_one();
-    }
-
-    /// Nothing moves before a camera that is not there.
-    fn set_motion(&self, camera: &str, moving: bool) {
-        let mut inner = self.lock();
-        let Inner { cameras, retained, .. } = &mut *inner;
-        if let Some(topic) = cameras.get(camera).and_then(CameraState::motion_topic) {
-            retained.set(&topic, if moving { "ON" } else { "OFF" }.into());
         }
         drop(inner);
         self.changed.notify_one();

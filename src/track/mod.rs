@@ -6,39 +6,27 @@
 //! 2023, arXiv:2211.14317). Pure: time comes with the detections.
 
 mod assign;
+mod life;
+mod likeness;
 mod motion;
 mod parked;
 mod stillness;
 
 pub use assign::Assignment;
+pub use life::{Phase, Track};
 pub use parked::Place;
 
 use crate::decode::Detection;
-use crate::geometry::NormBox;
+use likeness::Reach;
 use motion::BoxModel;
 use parked::Parking;
 use std::time::Duration;
 use stillness::Stillness;
 
-/// Boxes with a margin must overlap by this much to be the same object's.
-const LEAST_LIKENESS: f32 = 0.1;
-/// A faint detection must lie on its track.
-const FAINT_IOU: f32 = 0.2;
 /// Another class of the same object: the boxes must be nearly the same.
 const OTHER_CLASS_IOU: f32 = 0.6;
 /// What its likeness is worth.
 const OTHER_CLASS: f32 = 0.8;
-/// Margin of a box, in sizes of it; more for each second since it was seen, and still more while its velocity is
-/// not known.
-const MARGIN: f32 = 0.1;
-const MARGIN_A_SECOND: f32 = 0.6;
-const MOST_MARGIN: f32 = 0.6;
-/// Sightings that tell a velocity.
-const HITS_FOR_VELOCITY: u32 = 3;
-/// The likeness that a track of known velocity asks for, at looks this far apart in seconds; less where they are
-/// farther apart. Who leaves the picture is not who enters it there.
-const LEAST_KNOWN: f32 = 0.15;
-const USUAL_INTERVAL: f32 = 0.15;
 /// A second box of one object, of another part of it: this much of the smaller one lies in the other, and they
 /// overlap by as much.
 const PART_INSIDE: f32 = 0.8;
@@ -60,52 +48,6 @@ pub struct Settings {
     pub stationary_max_lost: Duration,
     /// The longest time that a place is remembered.
     pub remember: Duration,
-}
-
-/// How far a track has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Not seen often enough yet.
-    Tentative,
-    /// An object.
-    Confirmed,
-}
-
-/// An object over time.
-#[derive(Clone, Copy, Debug)]
-pub struct Track {
-    /// Never used again by a tracker; from 1.
-    pub number: u64,
-    /// Index into the labels; stays the same once it is confirmed.
-    pub class: usize,
-    /// Where it was last seen.
-    pub bounds: NormBox,
-    /// Of its last detection.
-    pub score: f32,
-    /// The best so far.
-    pub top_score: f32,
-    /// How far it has come.
-    pub phase: Phase,
-    /// When it was first seen.
-    pub first_seen: Duration,
-    /// When it was last seen, or known to be where it was.
-    pub last_seen: Duration,
-    /// The last look showed it.
-    pub seen_now: bool,
-    /// It has not moved for a while.
-    pub stationary: bool,
-    /// Looks since it moved.
-    pub motionless_frames: u32,
-    /// How often it began to move after it had stayed.
-    pub position_changes: u32,
-    /// It stands where something stood before, and has not moved since.
-    pub remembered: bool,
-    hits: u32,
-    misses: u32,
-    model: BoxModel,
-    stillness: Stillness,
-    /// Scores by class while it is tentative.
-    votes: [(usize, f32); 3],
 }
 
 /// Follows the objects of one camera.
@@ -248,17 +190,7 @@ impl Tracker {
         let Self { tracks, numbers, sure, assignment, interval, .. } = self;
         assignment.clear();
         for (row, track) in tracks.iter().enumerate().filter(|(_, t)| !t.seen_now && t.phase == round.phase) {
-            let unseen = at.saturating_sub(track.last_seen).as_secs_f32();
-            let (growth, most, least) = if track.hits < HITS_FOR_VELOCITY {
-                (1.0, 1.0, 0.0)
-            } else {
-                (
-                    MARGIN_A_SECOND,
-                    MOST_MARGIN,
-                    LEAST_KNOWN * (USUAL_INTERVAL / interval.as_secs_f32()).min(1.0),
-                )
-            };
-            let reach = Reach { margin: (MARGIN + growth * unseen).min(most), least, sure: round.sure };
+            let reach = Reach::of(track, at, *interval, round.sure);
             let foreseen = track.model.bounds();
             for (column, detection) in detections.iter().enumerate() {
                 if sure[column] != round.sure || numbers[column].is_some() {
@@ -342,88 +274,6 @@ impl Tracker {
             !gone
         });
     }
-}
-
-impl Track {
-    /// Takes in a detection of it.
-    fn see(&mut self, d: &Detection, at: Duration, settings: &Settings, parking: &mut Parking) {
-        self.model.correct(d.bounds);
-        (self.bounds, self.score, self.last_seen, self.seen_now) = (d.bounds, d.score, at, true);
-        self.top_score = self.top_score.max(d.score);
-        self.misses = 0;
-        self.hits += 1;
-        let was = self.stationary;
-        if self.stillness.look(self.model.bounds(), at, settings.stationary_after) {
-            // What stood there is on its way: it is news.
-            self.remembered = false;
-        }
-        self.stationary = self.stillness.stationary;
-        self.motionless_frames = self.stillness.motionless;
-        self.position_changes = self.stillness.changes;
-        if was != self.stationary {
-            parking.note_change();
-        }
-        if self.phase == Phase::Tentative {
-            self.count(d);
-            self.confirm(at, settings, parking);
-        }
-    }
-
-    /// Counts what it was taken for.
-    fn count(&mut self, d: &Detection) {
-        let place = self.votes.iter().position(|(class, score)| *class == d.class || *score == 0.0);
-        if let Some(place) = place {
-            self.votes[place] = (d.class, self.votes[place].1 + d.score);
-        }
-        let best =
-            self.votes.iter().fold(self.votes[0], |best, vote| if vote.1 > best.1 { *vote } else { best });
-        self.class = best.0;
-    }
-
-    fn confirm(&mut self, at: Duration, settings: &Settings, parking: &mut Parking) {
-        if self.hits < settings.min_hits {
-            return;
-        }
-        self.phase = Phase::Confirmed;
-        if let Some(place) = parking.take(self.class, self.bounds, at) {
-            self.stillness.resume(place.bounds, at, place.stood);
-            (self.remembered, self.stationary) = (true, true);
-        }
-    }
-}
-
-/// How far off a track's detection may be.
-#[derive(Clone, Copy)]
-struct Reach {
-    margin: f32,
-    least: f32,
-    /// A detection that is not must lie on the track.
-    sure: bool,
-}
-
-impl Reach {
-    /// How alike a foreseen box and a detection are, in place and in size, if enough.
-    fn likeness(self, foreseen: NormBox, seen: NormBox) -> Option<f32> {
-        let iou = foreseen.iou(seen);
-        if !self.sure {
-            return (iou >= FAINT_IOU).then_some(iou);
-        }
-        let wide = with_margin(foreseen, self.margin).iou(with_margin(seen, self.margin));
-        let size = size_likeness(foreseen.x_max - foreseen.x_min, seen.x_max - seen.x_min)
-            * size_likeness(foreseen.y_max - foreseen.y_min, seen.y_max - seen.y_min);
-        let likeness = f32::midpoint(iou, wide) * size;
-        (wide >= LEAST_LIKENESS && likeness >= self.least).then_some(likeness)
-    }
-}
-
-/// The smaller of two lengths, as a fraction of the larger one.
-fn size_likeness(a: f32, b: f32) -> f32 {
-    a.min(b).max(1e-6) / a.max(b).max(1e-6)
-}
-
-fn with_margin(b: NormBox, margin: f32) -> NormBox {
-    let (x, y) = ((b.x_max - b.x_min) * margin, (b.y_max - b.y_min) * margin);
-    NormBox::new(b.x_min - x, b.y_min - y, b.x_max + x, b.y_max + y)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::eval::mot::{Boxes, Mot, compare};
+use crate::geometry::NormBox;
 use std::fmt::Write as _;
 
 /// The same numbers each time (Vigna's SplitMix64).
