@@ -21,6 +21,7 @@ use crate::geometry::Polygon;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// After a failure nothing is written for this long.
@@ -36,13 +37,23 @@ struct Find {
     suggested: Vec<Detection>,
 }
 
-/// What chooses and saves the frames of one camera; its thread ends with it.
+/// What chooses and saves the frames of one camera; its thread ends with it, after what it is writing.
 #[derive(Debug)]
 pub struct Collector {
     worth: Worth,
     spare: Option<Find>,
-    ready: SyncSender<Find>,
+    /// None at the end.
+    ready: Option<SyncSender<Find>>,
     spares: Receiver<Find>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.ready = None;
+        // A panic there has been told.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
 }
 
 impl Collector {
@@ -86,14 +97,15 @@ impl Collector {
             }
         };
         let thread = std::thread::Builder::new().name(format!("collect {camera}"));
-        thread.spawn(work).map_err(|e| format!("start a thread to collect frames: {e}"))?;
+        let thread = thread.spawn(work).map_err(|e| format!("start a thread to collect frames: {e}"))?;
         let find = Find {
             reason: Reason::Scene,
             captured: Timestamp::now(),
             frame: Frame::empty(),
             suggested: Vec::new(),
         };
-        Ok(Self { worth: Worth::new(config), spare: Some(find), ready, spares })
+        let (worth, thread) = (Worth::new(config), Some(thread));
+        Ok(Self { worth, spare: Some(find), ready: Some(ready), spares, thread })
     }
 
     /// The least score that must be decoded for [`judge`](Self::judge).
@@ -116,9 +128,9 @@ impl Collector {
 
     /// Takes the frame, for another one in its place.
     pub fn hand(&mut self, frame: &mut Frame) {
-        let Some(mut find) = self.spare.take() else { return };
+        let (Some(ready), Some(mut find)) = (&self.ready, self.spare.take()) else { return };
         std::mem::swap(&mut find.frame, frame);
-        if let Err(TrySendError::Full(find) | TrySendError::Disconnected(find)) = self.ready.try_send(find) {
+        if let Err(TrySendError::Full(find) | TrySendError::Disconnected(find)) = ready.try_send(find) {
             self.spare = Some(find);
         }
     }

@@ -45,7 +45,10 @@ fn frames_worth_labelling_are_saved_with_what_the_model_thinks_of_them() {
     assert_eq!(code, 0, "{stdout} {stderr}");
     let (images, suggested) = (names(&into.join("images")), names(&into.join("suggested")));
     assert!((2..=5).contains(&images.len()), "{images:?} {stderr}");
-    assert!(images.iter().all(|name| name.starts_with("pattern-") && name.ends_with("-uncertain.jpg")));
+    assert!(
+        images.iter().all(|name| name.starts_with("pattern-") && name.ends_with("-uncertain.jpg")),
+        "{images:?}"
+    );
     assert!(
         stdout.ends_with(&format!("{0} pictures in {place}, {0} of them new\n", images.len())),
         "{stdout}"
