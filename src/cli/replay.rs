@@ -1,7 +1,6 @@
 //! `edgecam replay`: what a camera's config makes of recorded frames. The same frames give the same lines.
 
-use super::run::load;
-use super::{Exit, runtime};
+use super::{Exit, run, runtime};
 use crate::config::{self, Config, Source};
 use crate::daemon;
 use crate::decode::Answer;
@@ -9,9 +8,10 @@ use crate::event::{EndReason, Event, Follower, Moment, Stamp};
 use crate::frame::{Frame, Timestamp};
 use crate::model::{DecoderKind, Model};
 use crate::pipeline::{Cascade, Filter, Gate, Line, Stopwatch, finish, infer, look_again, prepare};
+use crate::publish::label_of;
 use crate::shutdown::Shutdown;
 use crate::source::{SourceError, opener};
-use crate::track::Phase;
+use crate::track::{Phase, Track};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use serde_json::json;
@@ -53,14 +53,9 @@ struct Watcher {
 
 impl Replay {
     pub(super) fn run(&self, out: &mut dyn Write) -> anyhow::Result<Exit> {
-        let config = match load(&self.config) {
+        let config = match run::load(&self.config) {
             Ok(config) => config,
-            Err(problems) => {
-                for problem in &problems {
-                    eprintln!("edgecam: {problem}");
-                }
-                return Ok(Exit::Config);
-            }
+            Err(problems) => return Ok(run::tell(&problems)),
         };
         if !(0.001..=1000.0).contains(&self.fps) || !self.start.is_finite() || self.start < 0.0 {
             bail!("--fps is 0.001 to 1000, --start 0 or more");
@@ -79,14 +74,20 @@ impl Replay {
                     eprintln!("edgecam: frame {n} of {name}: {why}");
                     continue;
                 }
-                // A command that ends has no more frames.
-                Err(SourceError::Lost(_)) if n > 0 => break,
+                // A command that ends has no more frames, well or not.
+                Err(SourceError::Lost(why)) if n > 0 => {
+                    eprintln!("edgecam: {name} after {n} frames: {why}");
+                    break;
+                }
                 Err(e) => return Err(e).with_context(|| format!("read {name}")),
             }
             let after = Duration::from_secs_f64(n as f64 / self.fps);
             let unix = Duration::from_secs_f64(self.start) + after;
             (frame.captured, frame.seq) = (Timestamp { unix, instant: origin + after }, n);
-            watcher.look(&frame, out, self.tracks)?;
+            watcher.look(&frame, out)?;
+            if self.tracks {
+                watcher.tell_tracks(n, out)?;
+            }
         }
         watcher.end(out)?;
         Ok(Exit::Fine)
@@ -146,7 +147,7 @@ impl Watcher {
     }
 
     /// The whole path of one frame, and its lines.
-    fn look(&mut self, frame: &Frame, out: &mut dyn Write, tracks: bool) -> anyhow::Result<()> {
+    fn look(&mut self, frame: &Frame, out: &mut dyn Write) -> anyhow::Result<()> {
         if let Some(gate) = &mut self.gate
             && !gate.admits(frame, self.follower.is_unsettled())?
         {
@@ -165,20 +166,24 @@ impl Watcher {
             look_again(cascade, frame, answer, &mut watch)?;
         }
         let events = follower.tell(&moment, answer, true);
-        tell(events, seq, out)?;
-        if tracks {
-            let list: Vec<_> = follower
-                .tracks()
-                .iter()
-                .map(|t| {
-                    let confirmed = t.phase == Phase::Confirmed;
-                    let label = crate::publish::label_of(follower.labels(), t.class);
-                    json!({ "track_id": t.number, "label": label, "score": t.score, "box_norm": t.bounds.to_array(),
-                        "seen": t.seen_now, "confirmed": confirmed, "stationary": t.stationary })
-                })
-                .collect();
-            writeln!(out, "{}", json!({ "frame": frame.seq, "tracks": list }))?;
-        }
+        tell(events, seq, out)
+    }
+
+    /// A line of what is followed after frame `n`.
+    fn tell_tracks(&self, n: u64, out: &mut dyn Write) -> anyhow::Result<()> {
+        let line = |t: &Track| {
+            json!({
+                "track_id": t.number,
+                "label": label_of(self.follower.labels(), t.class),
+                "score": t.score,
+                "box_norm": t.bounds.to_array(),
+                "seen": t.seen_now,
+                "confirmed": t.phase == Phase::Confirmed,
+                "stationary": t.stationary,
+            })
+        };
+        let tracks: Vec<_> = self.follower.tracks().iter().map(line).collect();
+        writeln!(out, "{}", json!({ "frame": n, "tracks": tracks }))?;
         Ok(())
     }
 

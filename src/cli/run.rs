@@ -59,8 +59,7 @@ pub(super) fn serve(config: Config, load: daemon::Load, shutdown: &Shutdown) -> 
     match daemon::run(config, load, shutdown) {
         Ok(End::Restart) => {
             // Under the same process id, so that whoever started it need not know.
-            let me = std::env::current_exe().unwrap_or_else(|_| "edgecam".into());
-            let e = std::process::Command::new(me).args(std::env::args_os().skip(1)).exec();
+            let e = std::process::Command::new(program()).args(std::env::args_os().skip(1)).exec();
             log::error!("start again: {e}");
             Exit::Failure
         }
@@ -71,6 +70,23 @@ pub(super) fn serve(config: Config, load: daemon::Load, shutdown: &Shutdown) -> 
             Exit::Failure
         }
     }
+}
+
+/// This program, or the one that an upgrade put in its place: the kernel marks the old one (proc_pid_exe(5)).
+fn program() -> PathBuf {
+    let me = std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into());
+    match me.to_str().and_then(|path| path.strip_suffix(" (deleted)")) {
+        Some(replaced) => replaced.into(),
+        None => me,
+    }
+}
+
+/// Tells the problems of a config to who started a command.
+pub(super) fn tell(problems: &[String]) -> Exit {
+    for problem in problems {
+        eprintln!("edgecam: {problem}");
+    }
+    Exit::Config
 }
 
 /// Tells the problems of a config to the log.
@@ -85,22 +101,14 @@ impl Check {
     pub(super) fn run(&self, out: &mut dyn Write) -> anyhow::Result<Exit> {
         let config = match load(&self.config) {
             Ok(config) => config,
-            Err(problems) => {
-                for problem in &problems {
-                    eprintln!("edgecam: {problem}");
-                }
-                return Ok(Exit::Config);
-            }
+            Err(problems) => return Ok(tell(&problems)),
         };
         if self.probe {
             return probe::probe(&config, out);
         }
         let problems = probe::models(&config);
-        for problem in &problems {
-            eprintln!("edgecam: {problem}");
-        }
         if !problems.is_empty() {
-            return Ok(Exit::Config);
+            return Ok(tell(&problems));
         }
         if let Some([camera, file]) = self.preview.as_deref() {
             preview::preview(&config, camera, Path::new(file))?;

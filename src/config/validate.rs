@@ -1,7 +1,7 @@
 //! From what the user wrote to a valid config. Every default is written here, once.
 
 use super::checker::{Checker, within};
-use super::events_checks as events;
+use super::events_checks;
 use super::file;
 use super::lenient::start;
 use super::value::{broker, bytes, default_client_id, duration, expanded, name, printable};
@@ -35,8 +35,8 @@ pub(super) const HOUR: Duration = Duration::from_secs(3600);
 /// Checks all of it; `None` with at least one problem noted.
 pub(super) fn config(file: &file::File, c: &mut Checker<'_>) -> Option<Config> {
     let mqtt = file.mqtt.as_ref().map(|m| mqtt(m, c));
-    let outbox = events::outbox(file.outbox.as_ref(), c);
-    let homeassistant = events::homeassistant(file.homeassistant.as_ref(), c);
+    let outbox = events_checks::outbox(file.outbox.as_ref(), c);
+    let homeassistant = events_checks::homeassistant(file.homeassistant.as_ref(), c);
     let stats = file.stats.as_ref().and_then(|s| s.interval.clone());
     let stats_interval = c.duration("interval", stats.as_ref(), (SECOND, 24 * HOUR), DEFAULT_STATS_INTERVAL);
     let library = file.runtime.as_ref().and_then(|r| r.library.clone());
@@ -90,7 +90,7 @@ fn mqtt(table: &Spanned<file::Mqtt>, c: &mut Checker<'_>) -> Option<Mqtt> {
         }
         c.required(at, "url", m.url.as_ref(), |url| broker(url))
     };
-    let prefix = c.checked("prefix", m.prefix.as_ref(), |p| events::topic(p));
+    let prefix = c.checked("prefix", m.prefix.as_ref(), |p| events_checks::topic(p));
     let client_id = c.checked("client_id", m.client_id.as_ref(), |id| {
         if (1..=128).contains(&id.len()) {
             printable(id)
@@ -276,12 +276,12 @@ fn camera(
     let fps = c.checked("fps", k.fps.as_ref(), within(0.001, 1000.0));
     let threshold = c.checked("threshold", k.threshold.as_ref(), within(0.0, 1.0));
     let labels = c.checked("labels", k.labels.as_ref(), |l| some_labels(l, "; leave the key out for all"));
-    let motion = events::motion(k.motion.as_ref(), c);
-    let mask = events::mask(k.mask.as_ref(), c);
-    let snapshot = events::snapshot(k.snapshot.as_ref(), c);
-    let track = events::track(k.track.as_ref(), c);
-    let filters = events::filters(k, labels.as_deref(), c);
-    let zones = events::zones(k, labels.as_deref(), c);
+    let motion = events_checks::motion(k.motion.as_ref(), c);
+    let mask = events_checks::mask(k.mask.as_ref(), c);
+    let snapshot = events_checks::snapshot(k.snapshot.as_ref(), c);
+    let track = events_checks::track(k.track.as_ref(), c);
+    let filters = events_checks::filters(k, labels.as_deref(), c);
+    let zones = events_checks::zones(k, labels.as_deref(), c);
     let stall_timeout = |usual, c: &mut Checker<'_>| {
         c.duration("stall_timeout", k.stall_timeout.as_ref(), (SECOND / 2, HOUR), usual)
     };

@@ -192,9 +192,12 @@ impl Fleet {
         let looked_at = plan.cameras.iter().filter_map(|camera| Some((camera, info(&camera.model)?)));
         let watches: Vec<Watch<'_>> = looked_at
             .map(|(camera, info)| {
-                let now = self.cameras.get(&camera.name).filter(|running| running.config == *camera);
-                let threshold = now.map_or(camera.threshold, |running| running.switches.threshold());
-                Watch { camera, kind: info.decoder.kind(), threshold, labels: &info.labels }
+                // What commands changed lasts while the camera runs, a threshold until another one is configured.
+                let running = self.cameras.get(&camera.name);
+                let detect = running.is_none_or(|running| running.switches.detects());
+                let same = running.filter(|running| running.config == *camera);
+                let threshold = same.map_or(camera.threshold, |running| running.switches.threshold());
+                Watch { camera, kind: info.decoder.kind(), detect, threshold, labels: &info.labels }
             })
             .collect();
         context.sink.publish(&Publication::Cameras(&watches));

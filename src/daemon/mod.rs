@@ -1,13 +1,16 @@
 //! `edgecam run`: builds the parts, starts the threads, supervises, reloads, and stops in order.
 
+mod broker;
 mod camera;
 mod engine;
 mod fit;
 mod fleet;
+mod obey;
 mod plan;
 mod publishing;
 mod recorder;
 mod report;
+mod signals;
 mod state_directory;
 mod tried;
 
@@ -15,7 +18,6 @@ use crate::config::{self, Config};
 use crate::control::{self, Listener, Reload, Verdict};
 use crate::infer::{InferError, Runtime};
 use crate::publish::Publication;
-use crate::publish::command::Command;
 use crate::shutdown::Shutdown;
 use crate::systemd::{self, Notifier};
 use crate::telemetry::machine::Machine;
@@ -30,6 +32,7 @@ use plan::Plan;
 use publishing::Publishing;
 use recorder::Recorder;
 use report::Stats;
+use signals::StopSignals;
 use state_directory::state_directory;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -98,6 +101,8 @@ struct Daemon {
     ready: bool,
     started: Instant,
     stats: Stats,
+    /// As last told.
+    events_lost: u64,
 }
 
 /// What ends the daemon.
@@ -121,7 +126,7 @@ impl Daemon {
         let mut fleet = Fleet::default();
         let plan = fleet.running().plan(&config, &|files| tried.load(&runtime, files));
         let plan = plan.map_err(DaemonError::Config)?;
-        start_broker(&config)?;
+        broker::start(&config)?;
         let publishing = Publishing::start(&config, &vitals);
         let sink = publishing.sink();
         let recorder = Recorder::start(Arc::clone(&sink)).context("start a thread for events")?;
@@ -162,6 +167,7 @@ impl Daemon {
             ready: false,
             started,
             stats,
+            events_lost: 0,
         };
         daemon.tell_info();
         Ok(daemon)
@@ -238,34 +244,6 @@ impl Daemon {
         }
     }
 
-    /// Carries out a command; true for a restart.
-    fn obey(&self, command: &Command) -> bool {
-        log::info!("a subscriber asks: {command}");
-        let switches = |camera: &String| self.fleet.cameras.get(camera).map(|camera| &camera.switches);
-        let sink = &self.context.sink;
-        match command {
-            Command::Restart => return true,
-            Command::Snapshot { camera } => {
-                if let Some(switches) = switches(camera) {
-                    switches.ask_for_picture();
-                }
-            }
-            Command::Detect { camera, on } => {
-                if let Some(switches) = switches(camera) {
-                    switches.detect(*on);
-                    sink.publish(&Publication::Detect { camera, on: *on });
-                }
-            }
-            Command::Threshold { camera, threshold } => {
-                if let Some(switches) = switches(camera) {
-                    switches.set_threshold(*threshold);
-                    sink.publish(&Publication::Threshold { camera, threshold: *threshold });
-                }
-            }
-        }
-        false
-    }
-
     /// READY once a frame was processed or every camera has ended its first attempt, or `anyway`.
     fn tell_ready(&mut self, anyway: bool) {
         if self.ready {
@@ -287,11 +265,13 @@ impl Daemon {
     }
 
     fn tell_stats(&mut self) {
-        let figures = report::Figures {
-            mqtt: self.publishing.figures(),
-            outbox: self.publishing.outbox(),
-            lost: self.recorder.lost.load(Ordering::Relaxed),
-        };
+        let lost = self.recorder.lost.load(Ordering::Relaxed);
+        if lost > self.events_lost {
+            log::warn!("events come faster than they can be written down: {lost} were lost so far");
+            self.events_lost = lost;
+        }
+        let figures =
+            report::Figures { mqtt: self.publishing.figures(), outbox: self.publishing.outbox(), lost };
         let stats = self.stats.collect(&self.fleet, &figures);
         self.context.sink.publish(&Publication::Stats(&stats));
         self.notifier.status(&self.status());
@@ -388,49 +368,8 @@ fn answer(asked: Option<Reload>, verdict: Verdict) {
     }
 }
 
-/// Starts the embedded broker, if the config asks for it.
-#[cfg(feature = "broker")]
-fn start_broker(config: &Config) -> anyhow::Result<()> {
-    use crate::publish::broker;
-    let Some((mqtt, at)) = config.mqtt.as_ref().and_then(|mqtt| Some((mqtt, mqtt.embedded?))) else {
-        return Ok(());
-    };
-    let password = mqtt.password().map_err(anyhow::Error::msg)?;
-    let credentials = mqtt.username.clone().zip(password);
-    let settings = broker::Settings { listen: at, credentials, prefix: mqtt.prefix.clone() };
-    broker::start(&settings)?;
-    Ok(())
-}
-
-#[cfg(not(feature = "broker"))]
-fn start_broker(config: &Config) -> anyhow::Result<()> {
-    let embedded = config.mqtt.as_ref().is_some_and(|mqtt| mqtt.embedded.is_some());
-    anyhow::ensure!(!embedded, "mqtt.embedded: this edgecam was built without a broker");
-    Ok(())
-}
-
 /// What no other run of the daemon has.
 fn seed() -> String {
     let boot = Machine::default().boot_id().unwrap_or_default();
     format!("{boot} {} {:?}", std::process::id(), std::time::Instant::now())
-}
-
-/// SIGTERM and SIGINT.
-struct StopSignals {
-    term: Signal,
-    int: Signal,
-}
-
-impl StopSignals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
-    }
-
-    /// The next one.
-    async fn recv(&mut self) {
-        tokio::select! {
-            _ = self.term.recv() => {}
-            _ = self.int.recv() => {}
-        }
-    }
 }

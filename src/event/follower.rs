@@ -2,14 +2,14 @@
 //! frames, and the same frames give the same events.
 
 use super::known::{Known, id};
-use super::{Best, EndReason, Event, Kind, Shot, State};
+use super::{EndReason, Event};
 use crate::config;
 use crate::decode::Answer;
 use crate::frame::{Size, Timestamp};
 use crate::geometry::NormBox;
 use crate::publish::label_of;
 use crate::track::{Phase, Place, Settings, Track, Tracker};
-use crate::zone::{Filters, Presence, ZoneSet, Zones};
+use crate::zone::{Filters, ZoneSet, Zones};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,8 +18,6 @@ use std::time::{Duration, Instant};
 const FAINT: f32 = 0.4;
 /// But none fainter than this.
 const FAINTEST: f32 = 0.1;
-/// Between two pictures of an object.
-const PICTURE_EVERY: Duration = Duration::from_secs(1);
 /// A restart takes a while, whatever stood there.
 const LEAST_REMEMBERED: f64 = 300.0;
 
@@ -65,7 +63,6 @@ pub struct Follower {
     seed: Arc<str>,
     filters: Filters,
     zones: Zones,
-    zone_names: Vec<Arc<str>>,
     update_interval: Duration,
     pictures: bool,
     threshold: f32,
@@ -89,7 +86,6 @@ impl Follower {
         sub_labels: &Arc<[String]>,
         seed: &str,
     ) -> Self {
-        let zones = Zones::new(camera, labels);
         let track = camera.track;
         let settings = Settings {
             min_hits: track.min_hits,
@@ -104,8 +100,7 @@ impl Follower {
             sub_labels: Arc::clone(sub_labels),
             seed: seed.into(),
             filters: Filters::new(camera, labels),
-            zone_names: zones.names().map(Arc::from).collect(),
-            zones,
+            zones: Zones::new(camera, labels),
             update_interval: track.update_interval,
             pictures: camera.snapshot.is_some(),
             threshold: camera.threshold,
@@ -152,10 +147,9 @@ impl Follower {
     /// Follows the detections of a frame: those the filters refuse are taken out of `answer`, then each gets
     /// the number of its track, and those too faint to be reported go too.
     pub fn follow(&mut self, moment: &Moment, answer: &mut Answer) {
-        let Self { filters, .. } = self;
-        answer.detections.retain(|d| filters.pass(d, moment.size));
         let at = self.at(moment.captured.instant);
         let Self { filters, tracker, threshold, .. } = self;
+        answer.detections.retain(|d| filters.pass(d, moment.size));
         tracker.update(at, &answer.detections, |d| d.score >= filters.least_score(d.class, *threshold));
         for (index, detection) in answer.detections.iter_mut().enumerate() {
             detection.track = tracker.track_of(index);
@@ -171,18 +165,29 @@ impl Follower {
         self.events.clear();
         self.in_view.clear();
         let unix = moment.captured.unix_seconds();
-        for index in 0..self.known.len() {
-            self.known[index].heed_clock(at, unix);
-        }
-        for index in 0..self.tracker.tracks().len() {
-            let track = self.tracker.tracks()[index];
-            let place = self.place(&track, moment);
-            self.note(place, &track, moment, answer);
-            if track.phase == Phase::Tentative {
-                continue;
+        self.known.iter_mut().for_each(|known| known.heed_clock(at, unix));
+        let Self { tracker, known, events, in_view, zones, labels, sub_labels, camera, seed, .. } = self;
+        for track in tracker.tracks() {
+            let label = label_of(labels, track.class);
+            let place = known.iter().position(|known| known.now.track == track.number).unwrap_or_else(|| {
+                let id = id(unix, seed, camera, track.number);
+                known.push(Known::new(track, moment, id, camera, &label));
+                known.len() - 1
+            });
+            let object = &mut known[place];
+            let own = answer.detections.iter().find(|d| d.track == Some(track.number));
+            let sub = own.and_then(|d| d.sub_class).map(|sub| (label_of(sub_labels, sub.class), sub.score));
+            object.note(track, moment, &label, sub, zones);
+            if track.phase == Phase::Confirmed {
+                in_view.push(InView { class: track.class, zones: object.zones });
+                events.extend(object.raise(
+                    track,
+                    at,
+                    moment,
+                    self.update_interval,
+                    picture && self.pictures,
+                ));
             }
-            self.in_view.push(InView { class: track.class, zones: self.known[place].zones });
-            self.raise(place, &track, at, moment, picture && self.pictures);
         }
         self.take_ended(EndReason::Lost);
         &self.events
@@ -226,125 +231,11 @@ impl Follower {
         instant.saturating_duration_since(*self.origin.get_or_insert(instant))
     }
 
-    /// Where the object of a track is known.
-    fn place(&mut self, track: &Track, moment: &Moment) -> usize {
-        if let Some(place) = self.known.iter().position(|known| known.now.track == track.number) {
-            return place;
-        }
-        let start_time = moment.captured.unix_seconds();
-        self.known.push(Known {
-            first_seen: track.first_seen,
-            last_seen: track.last_seen,
-            now: State {
-                id: id(start_time, &self.seed, &self.camera, track.number).into(),
-                camera: Arc::clone(&self.camera),
-                label: label_of(&self.labels, track.class).into(),
-                track: track.number,
-                sub_label: None,
-                frame_time: start_time,
-                frame: moment.seq,
-                start_time,
-                end_time: None,
-                end_reason: None,
-                score: track.score,
-                top_score: track.top_score,
-                bounds: track.bounds,
-                size: moment.size,
-                current_zones: Vec::new(),
-                entered_zones: Vec::new(),
-                pending_loitering: false,
-                stationary: false,
-                motionless_count: 0,
-                position_changes: 0,
-                snapshot: None,
-            },
-            told: None,
-            told_at: Duration::ZERO,
-            presence: Presence::default(),
-            zones: 0,
-            best: Best::default(),
-            pictured_at: Duration::ZERO,
-        });
-        self.known.len() - 1
-    }
-
-    /// Takes in what a frame says of an object.
-    fn note(&mut self, place: usize, track: &Track, moment: &Moment, answer: &Answer) {
-        let Self { known, zones, zone_names, labels, sub_labels, .. } = self;
-        let Known { now, presence, zones: inside, last_seen, .. } = &mut known[place];
-        now.stationary = track.stationary;
-        now.motionless_count = track.motionless_frames;
-        now.position_changes = track.position_changes;
-        if !track.seen_now {
-            return;
-        }
-        let label = label_of(labels, track.class);
-        if *now.label != *label {
-            now.label = label.into();
-        }
-        *last_seen = track.last_seen;
-        (now.frame_time, now.frame, now.size) = (moment.captured.unix_seconds(), moment.seq, moment.size);
-        (now.score, now.top_score, now.bounds) = (track.score, track.top_score, track.bounds);
-        let (set, pending) = zones.visit(presence, track.class, track.bounds, track.last_seen);
-        now.pending_loitering = pending;
-        if set != *inside {
-            *inside = set;
-            now.current_zones.clear();
-            for (bit, name) in zone_names.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1) {
-                now.current_zones.push(Arc::clone(name));
-                if !now.entered_zones.contains(name) {
-                    now.entered_zones.push(Arc::clone(&zone_names[bit]));
-                }
-            }
-        }
-        let sub = answer.detections.iter().find(|d| d.track == Some(track.number)).and_then(|d| d.sub_class);
-        if let Some(sub) =
-            sub.filter(|sub| now.sub_label.as_ref().is_none_or(|(_, score)| sub.score > *score))
-        {
-            now.sub_label = Some((label_of(sub_labels, sub.class).into(), sub.score));
-        }
-    }
-
-    /// Adds the event of an object, if there is one to tell.
-    fn raise(&mut self, place: usize, track: &Track, at: Duration, moment: &Moment, picture: bool) {
-        let known = &mut self.known[place];
-        // What has stood there before is no news until it moves.
-        if known.told.is_none() && track.remembered {
-            return;
-        }
-        let first = known.told.is_none();
-        if !first && at.saturating_sub(known.told_at) < self.update_interval {
-            return;
-        }
-        let best = Best::of(track.score, track.bounds);
-        let rested = known.now.snapshot.is_none() || at.saturating_sub(known.pictured_at) >= PICTURE_EVERY;
-        let pictured = picture && track.seen_now && rested && best.beats(known.best);
-        if !first && !pictured && !known.is_changed() {
-            return;
-        }
-        if pictured {
-            let frame_time = moment.captured.unix_seconds();
-            known.now.snapshot = Some(Shot { frame_time, bounds: track.bounds, score: track.score });
-            (known.best, known.pictured_at) = (best, at);
-        }
-        let kind = if first { Kind::New } else { Kind::Update };
-        let before = known.told.replace(known.now.clone());
-        known.told_at = at;
-        self.events.push(Event { kind, before, after: known.now.clone(), picture: pictured });
-    }
-
     /// Adds the ends of the tracks that ended.
     fn take_ended(&mut self, why: EndReason) {
         for track in self.tracker.ended() {
-            let Some(place) = self.known.iter().position(|known| known.now.track == track.number) else {
-                continue;
-            };
-            let Known { mut now, told, first_seen, last_seen, .. } = self.known.swap_remove(place);
-            if let Some(told) = told {
-                now.end_time = Some(now.start_time + last_seen.saturating_sub(first_seen).as_secs_f64());
-                now.end_reason = Some(why);
-                now.current_zones.clear();
-                self.events.push(Event { kind: Kind::End, before: Some(told), after: now, picture: false });
+            if let Some(place) = self.known.iter().position(|known| known.now.track == track.number) {
+                self.events.extend(self.known.swap_remove(place).end(why));
             }
         }
     }

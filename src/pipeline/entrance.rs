@@ -54,11 +54,11 @@ impl Entrance {
             return false;
         }
         let Some(gate) = gate else { return true };
-        let before = gate.is_moving();
+        let before = gate.moving();
         match gate.admits(frame, switches.is_unsettled()) {
             Ok(admitted) => {
-                if gate.is_moving() != before {
-                    told(Told::Moving(gate.is_moving()));
+                if let Some(moving) = gate.moving().filter(|_| gate.moving() != before) {
+                    told(Told::Moving(moving));
                 }
                 if !admitted {
                     switches.note_still(frame.captured);

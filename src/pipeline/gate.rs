@@ -13,7 +13,8 @@ pub struct Gate {
     motion: motion::Gate,
     keeper: Gatekeeper,
     keep_alive: Duration,
-    moving: bool,
+    /// None before the first frame.
+    moving: Option<bool>,
 }
 
 impl Gate {
@@ -23,19 +24,19 @@ impl Gate {
         let settings = motion::Settings { enabled: true, threshold, min_area, hold };
         let ignored = config.mask.iter().chain(mask).cloned().collect();
         let motion = motion::Gate::new(settings, ignored)?;
-        Ok(Self { motion, keeper: Gatekeeper::default(), keep_alive, moving: false })
+        Ok(Self { motion, keeper: Gatekeeper::default(), keep_alive, moving: None })
     }
 
     /// Whether the model is to look at `frame`, which it must where what it saw is `unsettled`.
     pub fn admits(&mut self, frame: &Frame, unsettled: bool) -> Result<bool, PreprocessError> {
         let motion = self.motion.look(frame)?;
-        self.moving = motion.moving;
+        self.moving = Some(motion.moving);
         Ok(self.keeper.wants(frame.captured.instant, motion, unsettled, self.keep_alive))
     }
 
-    /// Whether something moves, or moved a moment ago.
+    /// Whether something moves, or moved a moment ago; `None` before the first frame.
     #[must_use]
-    pub const fn is_moving(&self) -> bool {
+    pub const fn moving(&self) -> Option<bool> {
         self.moving
     }
 }

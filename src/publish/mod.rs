@@ -53,6 +53,8 @@ pub struct Watch<'a> {
     pub camera: &'a Camera,
     /// What the model gives.
     pub kind: DecoderKind,
+    /// Whether the model looks now.
+    pub detect: bool,
     /// The least score that is reported now.
     pub threshold: f32,
     /// The model's labels; another list, though it may hold the same, is another model.
@@ -138,13 +140,6 @@ pub enum Publication<'a> {
         camera: &'a str,
         /// 0..1.
         threshold: f32,
-    },
-    /// A command made no sense.
-    Refusal {
-        /// Its whole topic.
-        topic: &'a str,
-        /// What is wrong with it.
-        why: &'a str,
     },
     /// The cameras of a new config: their counts start at zero, what is no longer there is removed.
     Cameras(&'a [Watch<'a>]),

@@ -22,6 +22,8 @@ impl Post {
         if let Some(outbox) = self.outbox.get() {
             return outbox.set_limits(limits);
         }
+        // The first events come a while after the first question.
+        let _ = self.clock.is_synced();
         let clock = Arc::clone(&self.clock);
         let close =
             move |last: &[u8], seq: u64| ended_by_restart(last, &clock.stamp(seq)).unwrap_or_default();

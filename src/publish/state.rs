@@ -3,6 +3,7 @@
 
 mod camera;
 mod commands;
+mod counts;
 mod discovery;
 mod retained;
 mod stored;
@@ -247,12 +248,14 @@ impl State {
         let Some(state) = cameras.get_mut(camera) else { return };
         retained.set(&format!("{camera}/status"), status.as_str().into());
         if status != CameraStatus::Online {
-            if let Some(topic) = state.motion_topic() {
-                retained.set(&topic, b"OFF".to_vec());
-            }
             state.nothing_in_view(&mut |topic, payload| {
                 retained.set(topic, payload);
             });
+        }
+        // Nothing moves before a camera that is not there; one that is back goes on as it was.
+        if let Some((topic, moving)) = state.motion() {
+            let moving = if status == CameraStatus::Online { moving } else { "OFF" };
+            retained.set(&topic, moving.into());
         }
         drop(inner);
         self.changed.notify_one();
@@ -283,9 +286,9 @@ impl State {
             camera.tell_counts(&mut |topic, payload| {
                 retained.set(topic, payload);
             });
-            if let Some(topic) = camera.motion_topic() {
+            if let Some((topic, moving)) = camera.motion() {
                 if !retained.is_set(&topic) {
-                    retained.set(&topic, b"OFF".to_vec());
+                    retained.set(&topic, moving.into());
                 }
                 wanted.insert(topic);
             }
@@ -326,7 +329,6 @@ impl Sink for State {
             Publication::Detect { camera, on } => self.set_detect(camera, *on),
             Publication::Threshold { camera, threshold } => self.set_threshold(camera, *threshold),
             Publication::Motion { camera, moving } => self.set_motion(camera, *moving),
-            Publication::Refusal { topic, why } => self.refuse(topic, why),
             Publication::Snapshot { camera, of: None, jpeg } => {
                 self.stream(format!("{camera}/snapshot"), jpeg.clone());
             }

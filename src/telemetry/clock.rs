@@ -4,6 +4,7 @@ use super::machine::Machine;
 use crate::event::Stamp;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -17,8 +18,8 @@ const ASK_EVERY: Duration = Duration::from_secs(60);
 pub struct Clock {
     boot_id: Option<String>,
     start: Instant,
-    /// One of the `Answer`s.
-    answer: AtomicU8,
+    /// `UNKNOWN`, `NO` or `YES`.
+    answer: Arc<AtomicU8>,
     /// Seconds from `start` to the next question.
     ask_at: AtomicU64,
 }
@@ -29,10 +30,11 @@ const YES: u8 = 2;
 
 impl Default for Clock {
     fn default() -> Self {
+        let answer = Arc::new(AtomicU8::new(if Path::new(MARK).exists() { YES } else { UNKNOWN }));
         Self {
             boot_id: Machine::default().boot_id(),
             start: Instant::now(),
-            answer: AtomicU8::new(UNKNOWN),
+            answer,
             ask_at: AtomicU64::new(0),
         }
     }
@@ -45,18 +47,24 @@ impl Clock {
         Stamp { seq, boot_id: self.boot_id.as_deref(), time_synced: self.is_synced() }
     }
 
-    /// Whether a time server has set the clock; `None` where nobody knows. Asks at most once a minute, and
-    /// never again after a yes. A question may take some milliseconds.
+    /// Whether a time server has set the clock, as far as that is known now; `None` where nobody knows. Has it
+    /// found out at most once a minute, on a thread of its own, and never again after a yes.
     #[must_use]
     pub fn is_synced(&self) -> Option<bool> {
         let now = self.start.elapsed().as_secs();
-        if self.answer.load(Ordering::Relaxed) != YES && now >= self.ask_at.load(Ordering::Relaxed) {
+        let known = self.answer.load(Ordering::Relaxed);
+        if known != YES && now >= self.ask_at.load(Ordering::Relaxed) {
             self.ask_at.store(now + ASK_EVERY.as_secs(), Ordering::Relaxed);
-            let answer = if Path::new(MARK).exists() { Some(true) } else { ask() };
-            let answer = answer.map_or(UNKNOWN, |yes| if yes { YES } else { NO });
-            self.answer.store(answer, Ordering::Relaxed);
+            let answer = Arc::clone(&self.answer);
+            let work = move || {
+                let synced = if Path::new(MARK).exists() { Some(true) } else { ask() };
+                answer.store(synced.map_or(UNKNOWN, |yes| if yes { YES } else { NO }), Ordering::Relaxed);
+            };
+            if let Err(e) = std::thread::Builder::new().name("clock".to_owned()).spawn(work) {
+                log::debug!("start a thread to ask for the clock: {e}");
+            }
         }
-        match self.answer.load(Ordering::Relaxed) {
+        match known {
             YES => Some(true),
             NO => Some(false),
             _ => None,

@@ -1,13 +1,12 @@
-//! What one camera has in view, as counts by topic, and its classification.
+//! What is told of one camera: what it has in view, its classification, its settings.
 
 use super::super::homeassistant::Kind;
 use super::super::json::label_of;
 use super::super::message::{self, classification, topic_part};
+use super::counts::{Counts, Set};
 use super::discovery::Device;
-use crate::config;
 use crate::model::DecoderKind;
 use crate::publish::{Observation, Watch};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,51 +21,31 @@ pub struct CameraState {
     pub detections_topic: String,
     /// Labels of the model whose answers count.
     labels: Arc<[String]>,
-    /// The sum first, then a topic each; empty for a classifier.
-    counts: Vec<Count>,
-    /// Places in `counts` by class, from the first sight on.
-    places: BTreeMap<usize, usize>,
+    counts: Counts,
     classification_topic: String,
     /// The label last told.
     class: Option<String>,
     threshold: f32,
     /// A model looks.
     detect: bool,
-    /// Whether motion is told.
-    has_motion: bool,
+    /// Whether something moves; absent: that is not told.
+    motion: Option<bool>,
     /// Pictures of objects are published.
     has_pictures: bool,
     /// Labels that are reported; absent: all of the model's.
     reported: Option<Vec<String>>,
-    zones: Vec<ZoneCounts>,
+    zones: Vec<Zone>,
     /// When it went last; frames from before that are still answered for a while.
     gone: Option<Instant>,
 }
 
-/// What a zone has in view: the sum first.
+/// What a zone has in view.
 #[derive(Debug)]
-struct ZoneCounts {
+struct Zone {
     name: String,
+    /// Whom it concerns; absent: all that are reported.
     labels: Option<Vec<String>>,
-    topic: String,
-    counts: Vec<Count>,
-}
-
-/// How many are in view of the labels that share a topic.
-#[derive(Debug)]
-struct Count {
-    topic: String,
-    now: u32,
-    told: Option<u32>,
-}
-
-impl Count {
-    fn tell(&mut self, set: &mut dyn FnMut(&str, Vec<u8>)) {
-        if self.told != Some(self.now) {
-            self.told = Some(self.now);
-            set(&self.topic, self.now.to_string().into_bytes());
-        }
-    }
+    counts: Counts,
 }
 
 impl CameraState {
@@ -76,13 +55,12 @@ impl CameraState {
             name: name.to_owned(),
             detections_topic: format!("{name}/detections"),
             labels: Arc::from([]),
-            counts: Vec::new(),
-            places: BTreeMap::new(),
+            counts: Counts::default(),
             classification_topic: format!("{name}/classification"),
             class: None,
             threshold: 0.0,
             detect: true,
-            has_motion: false,
+            motion: None,
             has_pictures: false,
             reported: None,
             zones: Vec::new(),
@@ -95,51 +73,48 @@ impl CameraState {
     pub fn configured(mut self, watch: &Watch<'_>) -> Self {
         let same_model = Arc::ptr_eq(&self.labels, watch.labels);
         self.labels = Arc::clone(watch.labels);
-        self.threshold = watch.threshold;
-        self.has_motion = watch.camera.motion.is_some();
+        (self.detect, self.threshold) = (watch.detect, watch.threshold);
+        self.motion = watch.camera.motion.as_ref().map(|_| self.motion.unwrap_or(false));
         self.has_pictures = watch.camera.snapshot.is_some() && watch.kind != DecoderKind::Classify;
         self.reported.clone_from(&watch.camera.labels);
-        self.places.clear();
         if !same_model {
             self.class = None;
         }
-        let mut old = std::mem::take(&mut self.counts);
+        let (old, mut old_zones) = (std::mem::take(&mut self.counts), std::mem::take(&mut self.zones));
         if watch.kind == DecoderKind::Classify {
             return self;
         }
-        let sum = format!("{}/all", self.name);
-        let topics: Vec<String> = match &watch.camera.labels {
-            Some(labels) => labels.iter().map(|label| self.topic(label)).collect(),
-            None if same_model => old.iter().map(|count| count.topic.clone()).collect(),
-            None => Vec::new(),
-        };
-        if watch.camera.labels.is_none() && !same_model {
-            self.tell_shared_topics();
-        }
-        for topic in [sum].into_iter().chain(topics) {
-            if self.counts.iter().all(|count| count.topic != topic) {
-                let known = old.iter().position(|count| count.topic == topic);
-                self.counts
-                    .push(known.map_or(Count { topic, now: 0, told: None }, |index| old.swap_remove(index)));
+        let parts = match &watch.camera.labels {
+            Some(labels) => self.parts(labels),
+            None if same_model => old.parts(),
+            None => {
+                self.tell_shared_topics();
+                Vec::new()
             }
-        }
-        self.zones = watch.camera.zones.iter().map(|zone| self.zone_counts(zone)).collect();
+        };
+        self.counts = Counts::new(self.name.clone(), parts, old);
+        let mut old_counts = |name: &str| {
+            let known = old_zones.iter().position(|zone| zone.name == name);
+            known.map_or_else(Counts::default, |index| std::mem::take(&mut old_zones[index].counts))
+        };
+        self.zones = watch
+            .camera
+            .zones
+            .iter()
+            .map(|zone| {
+                // Others than these from their first sight on.
+                let labels = zone.labels.as_ref().or(self.reported.as_ref());
+                let parts = labels.map_or_else(Vec::new, |labels| self.parts(labels));
+                let counts =
+                    Counts::new(format!("{}/{}", self.name, zone.name), parts, old_counts(&zone.name));
+                Zone { name: zone.name.clone(), labels: zone.labels.clone(), counts }
+            })
+            .collect();
         self
     }
 
-    /// Counts of a zone: of the labels it names, or else that are reported; others from their first sight.
-    fn zone_counts(&self, zone: &config::Zone) -> ZoneCounts {
-        let topic = format!("{}/{}", self.name, zone.name);
-        let labels = zone.labels.as_ref().or(self.reported.as_ref());
-        let parts = labels.into_iter().flatten().map(|label| topic_part(&self.labels, label));
-        let mut counts: Vec<Count> = Vec::new();
-        for part in ["all".to_owned()].into_iter().chain(parts) {
-            let topic = format!("{topic}/{part}");
-            if counts.iter().all(|count| count.topic != topic) {
-                counts.push(Count { topic, now: 0, told: None });
-            }
-        }
-        ZoneCounts { name: zone.name.clone(), labels: zone.labels.clone(), topic, counts }
+    fn parts(&self, labels: &[String]) -> Vec<String> {
+        labels.iter().map(|label| topic_part(&self.labels, label)).collect()
     }
 
     fn topic(&self, label: &str) -> String {
@@ -161,7 +136,7 @@ impl CameraState {
     }
 
     /// A model looks from now on, or not.
-    pub fn set_detect(&mut self, on: bool, set: &mut dyn FnMut(&str, Vec<u8>)) {
+    pub fn set_detect(&mut self, on: bool, set: &mut Set<'_>) {
         self.detect = on;
         if !on {
             self.nothing_in_view(set);
@@ -170,18 +145,24 @@ impl CameraState {
     }
 
     /// The least score is another one.
-    pub fn set_threshold(&mut self, threshold: f32, set: &mut dyn FnMut(&str, Vec<u8>)) {
+    pub fn set_threshold(&mut self, threshold: f32, set: &mut Set<'_>) {
         self.threshold = threshold;
         self.tell_settings(set);
     }
 
-    fn tell_settings(&self, set: &mut dyn FnMut(&str, Vec<u8>)) {
+    fn tell_settings(&self, set: &mut Set<'_>) {
         self.settings().into_iter().for_each(|(topic, payload)| set(&topic, payload.into_bytes()));
     }
 
-    /// Where motion is told.
-    pub fn motion_topic(&self) -> Option<String> {
-        self.has_motion.then(|| format!("{}/motion", self.name))
+    /// Where motion is told, and whether something moves.
+    pub fn motion(&self) -> Option<(String, &'static str)> {
+        let moving = self.motion?;
+        Some((format!("{}/motion", self.name), if moving { "ON" } else { "OFF" }))
+    }
+
+    /// Something begins to move, or nothing moves any more.
+    pub fn set_motion(&mut self, moving: bool) {
+        self.motion = self.motion.map(|_| moving);
     }
 
     /// What Home Assistant is told of it.
@@ -202,7 +183,7 @@ impl CameraState {
             kind: if counts { Kind::Detector } else { Kind::Classifier },
             zones: zones.collect(),
             labels: reported,
-            has_motion: self.has_motion,
+            has_motion: self.motion.is_some(),
             snapshots: self.has_pictures,
         }
     }
@@ -223,39 +204,35 @@ impl CameraState {
 
     /// The topics of its counts.
     pub fn count_topics(&self) -> impl Iterator<Item = &str> {
-        let of_zones = self.zones.iter().flat_map(|zone| &zone.counts);
-        self.counts.iter().chain(of_zones).map(|count| count.topic.as_str())
+        std::iter::once(&self.counts)
+            .chain(self.zones.iter().map(|zone| &zone.counts))
+            .flat_map(Counts::topics)
     }
 
     /// Sets every count's topic that is not told yet.
-    pub fn tell_counts(&mut self, set: &mut dyn FnMut(&str, Vec<u8>)) {
-        self.all_counts().for_each(|count| count.tell(set));
+    pub fn tell_counts(&mut self, set: &mut Set<'_>) {
+        self.all_counts().for_each(|counts| counts.tell(set));
     }
 
-    fn all_counts(&mut self) -> impl Iterator<Item = &mut Count> {
-        self.counts.iter_mut().chain(self.zones.iter_mut().flat_map(|zone| &mut zone.counts))
+    fn all_counts(&mut self) -> impl Iterator<Item = &mut Counts> {
+        std::iter::once(&mut self.counts).chain(self.zones.iter_mut().map(|zone| &mut zone.counts))
     }
 
     /// Takes in a frame and sets the topics that it changes, unless it is from before the camera went;
     /// false for the answer of a model that no longer looks at this camera, which is of no account.
-    pub fn observe(&mut self, seen: &Observation<'_>, set: &mut dyn FnMut(&str, Vec<u8>)) -> bool {
+    pub fn observe(&mut self, seen: &Observation<'_>, set: &mut Set<'_>) -> bool {
         if !std::ptr::eq(seen.labels.as_ptr(), self.labels.as_ptr()) {
             return false;
         }
         if self.gone.is_some_and(|gone| seen.captured.instant <= gone) {
             return true;
         }
-        self.all_counts().for_each(|count| count.now = 0);
-        if let Some(sum) = self.counts.first_mut() {
-            sum.now = seen.in_view.len() as u32;
-            for object in seen.in_view {
-                let place = self.place(object.class);
-                self.counts[place].now += 1;
-                for zone in 0..self.zones.len() {
-                    if object.zones >> zone & 1 == 1 {
-                        self.count_in_zone(zone, object.class);
-                    }
-                }
+        self.all_counts().for_each(Counts::clear);
+        for object in seen.in_view {
+            self.counts.add(object.class, &self.labels);
+            let inside = self.zones.iter_mut().enumerate().filter(|(bit, _)| object.zones >> bit & 1 == 1);
+            for (_, zone) in inside {
+                zone.counts.add(object.class, &self.labels);
             }
         }
         self.tell_counts(set);
@@ -269,38 +246,10 @@ impl CameraState {
         true
     }
 
-    /// Where a class is counted.
-    fn place(&mut self, class: usize) -> usize {
-        if let Some(&place) = self.places.get(&class) {
-            return place;
-        }
-        let topic = self.topic(&label_of(&self.labels, class));
-        let place = self.counts.iter().position(|count| count.topic == topic).unwrap_or_else(|| {
-            self.counts.push(Count { topic, now: 0, told: None });
-            self.counts.len() - 1
-        });
-        self.places.insert(class, place);
-        place
-    }
-
-    fn count_in_zone(&mut self, zone: usize, class: usize) {
-        let part = topic_part(&self.labels, &label_of(&self.labels, class));
-        let ZoneCounts { topic, counts, .. } = &mut self.zones[zone];
-        counts[0].now += 1;
-        let own = |count: &Count| {
-            count.topic.strip_prefix(topic.as_str()).and_then(|rest| rest.strip_prefix('/')) == Some(&part)
-        };
-        let place = counts.iter().position(own).unwrap_or_else(|| {
-            counts.push(Count { topic: format!("{topic}/{part}"), now: 0, told: None });
-            counts.len() - 1
-        });
-        counts[place].now += 1;
-    }
-
     /// The camera went: all counts are 0.
-    pub fn nothing_in_view(&mut self, set: &mut dyn FnMut(&str, Vec<u8>)) {
+    pub fn nothing_in_view(&mut self, set: &mut Set<'_>) {
         self.gone = Some(Instant::now());
-        self.all_counts().for_each(|count| count.now = 0);
+        self.all_counts().for_each(Counts::clear);
         self.tell_counts(set);
     }
 }

@@ -1,7 +1,6 @@
 //! What subscribers ask for, and what that makes of the state.
 
 use super::super::command;
-use super::camera::CameraState;
 use super::{Command, Inner, State};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -80,12 +79,14 @@ impl State {
         self.changed.notify_one();
     }
 
-    /// Nothing moves before a camera that is not there.
+    /// Something begins to move, or nothing moves any more.
     pub(super) fn set_motion(&self, camera: &str, moving: bool) {
         let mut inner = self.lock();
         let Inner { cameras, retained, .. } = &mut *inner;
-        if let Some(topic) = cameras.get(camera).and_then(CameraState::motion_topic) {
-            retained.set(&topic, if moving { "ON" } else { "OFF" }.into());
+        let Some(state) = cameras.get_mut(camera) else { return };
+        state.set_motion(moving);
+        if let Some((topic, moving)) = state.motion() {
+            retained.set(&topic, moving.into());
         }
         drop(inner);
         self.changed.notify_one();

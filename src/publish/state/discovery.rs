@@ -3,7 +3,7 @@
 use super::super::homeassistant::{Facts, Kind, Label, Zone, config, removal, topic};
 use super::retained::Retained;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -74,11 +74,11 @@ impl Device {
 pub struct Discovery {
     node: Node,
     announced: Retained,
-    /// Topics and payloads that go out once, before the announcements.
-    removals: VecDeque<(String, Vec<u8>)>,
+    /// By topic: what goes out once, before the announcement, and what is announced then.
+    removals: BTreeMap<String, (Vec<u8>, Value)>,
     /// Announcements wait until then.
     wait: Option<Instant>,
-    /// By topic: what it was announced as.
+    /// By topic: what Home Assistant knows, removals that were not told yet left out.
     devices: BTreeMap<String, Value>,
     /// Where that is kept for the next run.
     file: Option<PathBuf>,
@@ -89,7 +89,7 @@ impl Discovery {
     pub fn new(node: Node, file: Option<PathBuf>) -> Self {
         let text = file.as_ref().and_then(|file| std::fs::read(file).ok());
         let devices = text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-        Self { node, announced: Retained::default(), removals: VecDeque::new(), wait: None, devices, file }
+        Self { node, announced: Retained::default(), removals: BTreeMap::new(), wait: None, devices, file }
     }
 
     /// For whom it is.
@@ -99,20 +99,26 @@ impl Discovery {
 
     /// Announces these cameras, and no others.
     pub fn announce(&mut self, cameras: &[Device]) {
-        let mut wanted = BTreeSet::new();
-        let mut devices = BTreeMap::new();
+        let (mut wanted, mut devices) = (BTreeSet::new(), BTreeMap::new());
         for device in cameras {
             let (topic, config) = device.config(&self.node);
-            if let Some(removal) = self.devices.get(&topic).and_then(|before| removal(before, &config)) {
-                self.removals.push_back((topic.clone(), removal.to_string().into_bytes()));
-            }
             self.announced.set(&topic, config.to_string().into_bytes());
-            devices.insert(topic.clone(), config);
+            let before = self.devices.get(&topic);
+            self.removals.remove(&topic);
+            let known = match before.and_then(|before| removal(before, &config)) {
+                Some(removal) => {
+                    self.removals.insert(topic.clone(), (removal.to_string().into_bytes(), config));
+                    before.cloned().unwrap_or_default()
+                }
+                None => config,
+            };
+            devices.insert(topic.clone(), known);
             wanted.insert(topic);
         }
+        self.removals.retain(|topic, _| wanted.contains(topic));
         self.announced.keep_only(&wanted);
-        if devices != self.devices {
-            self.devices = devices;
+        let before = std::mem::replace(&mut self.devices, devices);
+        if before != self.devices {
             self.write();
         }
     }
@@ -134,12 +140,14 @@ impl Discovery {
 
     /// Hands what is untold to `publish`; false when that takes no more.
     pub fn tell(&mut self, mut publish: impl FnMut(String, Vec<u8>) -> bool) -> bool {
-        while let Some((topic, payload)) = self.removals.front() {
+        while let Some((topic, (payload, config))) = self.removals.pop_first() {
             if !publish(topic.clone(), payload.clone()) {
+                self.removals.insert(topic, (payload, config));
                 return false;
             }
-            self.removals.pop_front();
+            self.devices.insert(topic, config);
             self.wait = Some(Instant::now() + AFTER_REMOVAL);
+            self.write();
         }
         if self.wait.is_some_and(|until| until > Instant::now()) {
             return true;

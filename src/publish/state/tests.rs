@@ -20,6 +20,24 @@ fn camera(name: &str, labels: Option<&[&str]>) -> Camera {
     Camera { labels, snapshot: None, ..Camera::new(name, source, "m") }
 }
 
+/// Of a frame of `porch` on which nothing is seen.
+fn observation(captured: Timestamp, labels: &Labels) -> Observation<'_> {
+    Observation {
+        camera: "porch",
+        model: "m",
+        seq: 1,
+        captured,
+        size: Size::new(64, 48),
+        threshold: 0.5,
+        latencies: Latencies::default(),
+        detections: &[],
+        in_view: &[],
+        classes: &[],
+        labels,
+        sub_labels: &[],
+    }
+}
+
 /// A state with its cameras, and what a broker holds that hears everything.
 struct Scene {
     state: State,
@@ -34,7 +52,13 @@ impl Scene {
     fn cameras(&mut self, cameras: &[(&Camera, DecoderKind, &Labels)]) -> &mut Self {
         let watches: Vec<Watch<'_>> = cameras
             .iter()
-            .map(|&(camera, kind, labels)| Watch { camera, kind, threshold: camera.threshold, labels })
+            .map(|&(camera, kind, labels)| Watch {
+                camera,
+                kind,
+                detect: true,
+                threshold: camera.threshold,
+                labels,
+            })
             .collect();
         self.state.publish(&Publication::Cameras(&watches));
         self
@@ -59,18 +83,19 @@ impl Scene {
         let in_view: Vec<InView> = detections.iter().map(in_view).collect();
         let classes: Vec<Class> = classes.iter().map(|&(class, score)| Class { class, score }).collect();
         self.state.publish(&Publication::Observation(&Observation {
-            camera: "porch",
-            model: "m",
-            seq: 1,
-            captured,
-            size: Size::new(64, 48),
-            threshold: 0.5,
-            latencies: Latencies::default(),
             detections: &detections,
             in_view: &in_view,
             classes: &classes,
-            labels,
-            sub_labels: &[],
+            ..observation(captured, labels)
+        }));
+        self
+    }
+
+    /// Shows a frame of `porch` with these objects in view.
+    fn see(&mut self, labels: &Labels, in_view: &[InView]) -> &mut Self {
+        self.state.publish(&Publication::Observation(&Observation {
+            in_view,
+            ..observation(Timestamp::now(), labels)
         }));
         self
     }
@@ -245,4 +270,88 @@ fn an_answer_to_a_frame_from_before_the_camera_went_counts_nothing() {
     assert_eq!(scene.porch(), counts(&[("all", "0"), ("person", "0")]));
     scene.status("porch", CameraStatus::Online).frame(&coco, &[0], &[]);
     assert_eq!(scene.porch(), counts(&[("all", "1"), ("person", "1")]));
+}
+
+#[test]
+fn motion_ends_with_its_camera_and_goes_on_with_it() {
+    let (mut scene, coco) = (Scene::new(), labels(&["person"]));
+    let porch =
+        Camera { motion: Some(crate::config::Motion::default()), ..camera("porch", Some(&["person"])) };
+    let held = |scene: &mut Scene| {
+        scene.hear();
+        scene.held["p/porch/motion"].clone()
+    };
+    scene.cameras(&[(&porch, Ssd, &coco)]).status("porch", CameraStatus::Online);
+    assert_eq!(held(&mut scene), "OFF");
+    scene.state.publish(&Publication::Motion { camera: "porch", moving: true });
+    assert_eq!(held(&mut scene), "ON");
+    scene.status("porch", CameraStatus::Offline);
+    assert_eq!(held(&mut scene), "OFF");
+    scene.status("porch", CameraStatus::Online);
+    assert_eq!(held(&mut scene), "ON", "its gate tells only what changes");
+    scene.cameras(&[(&camera("porch", Some(&["person"])), Ssd, &coco)]).hear();
+    assert!(!scene.held.contains_key("p/porch/motion"));
+}
+
+#[test]
+fn zones_count_apart_and_leave_with_the_config() {
+    let (mut scene, coco) = (Scene::new(), labels(&["person", "dog"]));
+    let zone = |name: &str, of: Option<&str>| crate::config::Zone {
+        name: name.to_owned(),
+        polygon: crate::geometry::Polygon::new(vec![[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]).expect("a polygon"),
+        labels: of.map(|label| vec![label.to_owned()]),
+        loiter: std::time::Duration::ZERO,
+        inertia: 1,
+    };
+    let porch =
+        Camera { zones: vec![zone("steps", None), zone("yard", Some("dog"))], ..camera("porch", None) };
+    scene.cameras(&[(&porch, Ssd, &coco)]);
+    let in_view =
+        [InView { class: 0, zones: 1 }, InView { class: 1, zones: 3 }, InView { class: 1, zones: 0 }];
+    scene.see(&coco, &in_view);
+    let expected = counts(&[
+        ("all", "3"),
+        ("dog", "2"),
+        ("person", "1"),
+        ("steps/all", "2"),
+        ("steps/dog", "1"),
+        ("steps/person", "1"),
+        ("yard/all", "1"),
+        ("yard/dog", "1"),
+    ]);
+    assert_eq!(scene.porch(), expected);
+    scene.cameras(&[(&porch, Ssd, &coco)]).see(&coco, &[]);
+    assert!(scene.porch().iter().all(|(_, count)| count == "0"));
+    scene.cameras(&[(&camera("porch", None), Ssd, &coco)]);
+    assert!(!scene.porch().iter().any(|(topic, _)| topic.contains('/')), "{:?}", scene.porch());
+    // A classifier in the place of the detector counts nothing, in zones neither.
+    scene.cameras(&[(&porch, Ssd, &coco)]).cameras(&[(&porch, Classify, &labels(&["tit"]))]);
+    assert_eq!(scene.porch(), counts(&[]));
+}
+
+#[test]
+fn a_removal_that_home_assistant_never_heard_is_told_by_the_next_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("homeassistant.json");
+    let coco = labels(&["person", "dog"]);
+    let run = |reported: &[&str], tell: bool| -> Vec<String> {
+        let mut scene = Scene::new();
+        let node = Node { discovery_prefix: "ha".to_owned(), prefix: "p".to_owned(), ..Node::default() };
+        scene.state.set_discovery(Some(node), Some(file.clone()));
+        scene.cameras(&[(&camera("porch", Some(reported)), Ssd, &coco)]);
+        let mut told = Vec::new();
+        scene.state.tell(|topic, payload| {
+            if tell && topic.starts_with("ha/") {
+                told.push(String::from_utf8(payload).expect("text"));
+            }
+            tell
+        });
+        told
+    };
+    let gone = r#""count.dog":{"platform":"sensor"}"#;
+    assert!(!run(&["person", "dog"], true)[0].contains(gone));
+    assert_eq!(run(&["person"], false), Vec::<String>::new(), "there is no broker");
+    let told = run(&["person"], true);
+    assert!(told.len() == 1 && told[0].contains(gone), "{told:?}");
+    assert!(!run(&["person"], true)[0].contains("dog"));
 }
