@@ -61,7 +61,10 @@ impl Replay {
             bail!("--fps is 0.001 to 1000, --start 0 or more");
         }
         let camera = self.camera(&config)?;
-        let mut watcher = Watcher::new(&config, &camera)?;
+        let mut watcher = match Watcher::new(&config, &camera)? {
+            Ok(watcher) => watcher,
+            Err(problems) => return Ok(run::tell(&problems)),
+        };
         let mut opener = opener(&camera);
         let name = opener.name();
         let mut source = opener.open(&Shutdown::new())?;
@@ -106,7 +109,8 @@ impl Replay {
 }
 
 impl Watcher {
-    fn new(config: &Config, camera: &config::Camera) -> anyhow::Result<Self> {
+    /// The inner error is what of the config does not go with the model.
+    fn new(config: &Config, camera: &config::Camera) -> anyhow::Result<Result<Self, Vec<String>>> {
         let runtime = match &config.runtime_library {
             Some(library) => crate::infer::Runtime::load(Some(library))?,
             None => runtime()?,
@@ -121,7 +125,7 @@ impl Watcher {
             bail!("model {} is a classifier, which follows nothing", camera.model);
         }
         if !problems.is_empty() {
-            bail!(problems.join("\n"));
+            return Ok(Err(problems));
         }
         let labels = Arc::clone(&detector.info.labels);
         let cascade = match &camera.classify {
@@ -143,7 +147,8 @@ impl Watcher {
         }
         let gate = camera.motion.as_ref().map(|motion| Gate::new(motion, &camera.mask)).transpose();
         let follower = Follower::new(camera, &labels, &sub_labels, "");
-        Ok(Self { line, gate: gate.map_err(|e| anyhow!(e))?, follower, answer: Answer::default(), seq: 0 })
+        let (gate, answer) = (gate.map_err(|e| anyhow!(e))?, Answer::default());
+        Ok(Ok(Self { line, gate, follower, answer, seq: 0 }))
     }
 
     /// The whole path of one frame, and its lines.

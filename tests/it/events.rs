@@ -245,6 +245,13 @@ fn a_replay_gives_the_same_lines_each_time() {
     let events: Vec<Value> = one.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert!(events.iter().any(|e| text(e, "/type") == "end" && text(e, "/after/label") == "bus"), "{one}");
     assert!(text(&events[0], "/after/id").starts_with("17955000"), "{one}");
+
+    place.write(
+        "",
+        &camera("porch", &frames, 5, true, "[camera.zone.bus]\npolygon = [[0, 0], [1, 0], [1, 1]]"),
+    );
+    let (code, _, stderr) = replay();
+    assert!(code == 78 && stderr.contains("zone bus: the label bus has the topic bus"), "{code} {stderr}");
 }
 
 #[test]
