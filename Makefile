@@ -3,9 +3,10 @@
 #   make test   runs every test
 #   make setup  installs and fetches what is missing, and says what
 #   make build  a release build
+#   make cross  a release build for a Pi (aarch64), on this machine; the same as `cross build` without Docker
 #   make train-setup  a Python environment for models/train; edgecam itself never needs it
 
-.PHONY: demo test setup test-setup build lint clean train-setup selftest-models
+.PHONY: demo test setup test-setup build cross lint clean train-setup selftest-models
 
 CARGO ?= cargo
 
@@ -17,6 +18,13 @@ test-setup:
 
 build: setup
 	$(CARGO) build --release --locked
+
+CROSS_TARGET = aarch64-unknown-linux-gnu
+
+cross:
+	@./cross/install.sh build
+	@./setup.sh runtime aarch64
+	$(CARGO) build --release --locked --target $(CROSS_TARGET)
 
 demo: build
 	@./demo.sh

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the packages that building (and, with `test`, testing) needs, and fetches the inference
-# runtime of this architecture, checked by its SHA-256. Says what it does; does nothing twice.
+# Makes this machine ready. Says what it does; does nothing twice.
+#   build, build test   installs the packages that building, and testing, needs, and fetches the inference runtime
+#   runtime [ARCH]      fetches the inference runtime of an architecture, checked by its SHA-256
 set -eu
 cd "$(dirname "$0")"
 
@@ -52,8 +53,9 @@ install_packages() {
     DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends $packages >/dev/null
 }
 
+# Of an architecture, to where a program that is built for it finds it.
 fetch_runtime() {
-    case $(uname -m) in
+    case $1 in
     x86_64)
         platform=manylinux_2_27_x86_64
         wheel=0171f556fffa335281acd7d468de999fd4de32f6bf1a5f14e680676591cef764
@@ -62,12 +64,14 @@ fetch_runtime() {
         platform=manylinux_2_27_aarch64
         wheel=808da1d1b3f93f05ce27444bf3d3bed8be928d2779483b5065df226e01c599d5
         library=fb21752e51cb9def7e154ccc65c7a12460d2c3c3116a50b4bb42e24dbc96128c ;;
-    *) fail "there is no inference runtime for $(uname -m); edgecam runs on x86-64 and aarch64" ;;
+    *) fail "there is no inference runtime for $1; edgecam runs on x86-64 and aarch64" ;;
     esac
-    target=${CARGO_TARGET_DIR:-target}/litert
+    target=${CARGO_TARGET_DIR:-target}
+    [ "$1" = "$(uname -m)" ] || target=$target/$1-unknown-linux-gnu
+    target=$target/litert
     file=$target/libLiteRt.so
     if [ -f "$file" ] && echo "$library  $file" | sha256sum -c --status; then return 0; fi
-    say "fetching the inference runtime LiteRT $LITERT_VERSION"
+    say "fetching the inference runtime LiteRT $LITERT_VERSION for $1"
     folder=$(mktemp -d)
     trap 'rm -rf "$folder"' EXIT
     name=ai_edge_litert-$LITERT_VERSION-cp311-cp311-$platform.whl
@@ -91,6 +95,11 @@ fetch_runtime() {
     mv "$file.new" "$file"
 }
 
-check_rust
-install_packages "${2:-}"
-fetch_runtime
+case ${1:-build} in
+build)
+    check_rust
+    install_packages "${2:-}"
+    fetch_runtime "$(uname -m)" ;;
+runtime) fetch_runtime "${2:-$(uname -m)}" ;;
+*) fail "usage: $0 [build [test]|runtime [ARCH]]" ;;
+esac

@@ -1,6 +1,7 @@
 //! The integration tests, one binary.
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod aarch64;
 mod broker;
 mod cascade;
 mod collect;
