@@ -4,9 +4,11 @@
 #   make setup  installs and fetches what is missing, and says what
 #   make build  a release build
 #   make cross  a release build for a Pi (aarch64), on this machine; the same as `cross build` without Docker
+#   make deb    a Debian package of this machine's architecture; ARCH=arm64: of a Pi's
+#   make release  packages and tarballs of both architectures, with their checksums
 #   make train-setup  a Python environment for models/train; edgecam itself never needs it
 
-.PHONY: demo test setup test-setup build cross lint clean train-setup selftest-models
+.PHONY: demo test setup test-setup build cross deb release lint clean train-setup selftest-models
 
 CARGO ?= cargo
 
@@ -25,6 +27,17 @@ cross:
 	@./cross/install.sh build
 	@./setup.sh runtime aarch64
 	$(CARGO) build --release --locked --target $(CROSS_TARGET)
+
+HOST_ARCH = $(shell dpkg --print-architecture)
+ARCH ?= $(HOST_ARCH)
+
+deb: $(if $(filter $(HOST_ARCH),$(ARCH)),build,cross)
+	@./debian/build $(ARCH)
+
+release:
+	@$(MAKE) deb ARCH=amd64
+	@$(MAKE) deb ARCH=arm64
+	@./debian/release
 
 demo: build
 	@./demo.sh

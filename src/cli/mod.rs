@@ -16,7 +16,7 @@ mod try_model;
 use crate::infer::{Runtime, find, version_of};
 use crate::model::shipped::{DETECTOR, shipped};
 use crate::model::{Manifest, ModelFiles};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -127,6 +127,12 @@ impl ModelArgs {
             threads: usize::from(self.threads),
         }
     }
+}
+
+/// What the program takes, for its manual.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the program with its arguments, the program's name first.

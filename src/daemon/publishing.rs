@@ -4,12 +4,14 @@ use super::state_directory::state_directory;
 use crate::config::{self, Config};
 use crate::event::Parked;
 use crate::publish::command::Command;
+use crate::publish::journal::Journal;
 use crate::publish::outbox::{Figures, Limits};
 use crate::publish::post::Post;
 use crate::publish::state::{Node, State};
 use crate::publish::terminal::Terminal;
 use crate::publish::{Publication, Sink, mqtt};
 use crate::shutdown::Shutdown;
+use crate::telemetry::in_journal;
 use crate::telemetry::machine::Machine;
 use crate::vitals::Vitals;
 use serde_json::{Value, json};
@@ -26,15 +28,15 @@ const STOP_WITHIN: Duration = Duration::from_secs(1);
 struct Outputs {
     state: State,
     post: Post,
-    terminal: Terminal<std::io::Stdout>,
-    /// Answers go to the terminal.
-    to_terminal: AtomicBool,
+    /// For a config without a broker: the terminal, or the journal.
+    local: Box<dyn Sink>,
+    to_local: AtomicBool,
 }
 
 impl Sink for Outputs {
     fn publish(&self, publication: &Publication<'_>) {
-        if self.to_terminal.load(Ordering::Relaxed) {
-            self.terminal.publish(publication);
+        if self.to_local.load(Ordering::Relaxed) {
+            self.local.publish(publication);
         }
         self.post.publish(publication);
         self.state.publish(publication);
@@ -55,8 +57,8 @@ impl Publishing {
         let outputs = Outputs {
             state: State::new(prefix),
             post: Post::default(),
-            terminal: Terminal::new(stdout()),
-            to_terminal: AtomicBool::new(to_terminal(config)),
+            local: if in_journal() { Box::new(Journal) } else { Box::new(Terminal::new(stdout())) },
+            to_local: AtomicBool::new(to_local(config)),
         };
         let mut publishing = Self { outputs: Arc::new(outputs), vitals: vitals.clone(), task: None };
         publishing.connect(config);
@@ -131,7 +133,7 @@ impl Publishing {
             return vec!["outbox: other limits".to_owned()];
         }
         self.disconnect().await;
-        self.outputs.to_terminal.store(to_terminal(new), Ordering::Relaxed);
+        self.outputs.to_local.store(to_local(new), Ordering::Relaxed);
         if let Some(mqtt) = &new.mqtt {
             self.outputs.state.set_prefix(&mqtt.prefix);
         }
@@ -165,7 +167,7 @@ impl From<config::Outbox> for Limits {
 }
 
 /// Without a broker, and with one that is only for a first try, answers go to the terminal.
-fn to_terminal(config: &Config) -> bool {
+fn to_local(config: &Config) -> bool {
     config.mqtt.as_ref().is_none_or(|mqtt| mqtt.embedded.is_some())
 }
 

@@ -4,6 +4,7 @@
 pub mod broker;
 pub mod command;
 pub mod homeassistant;
+pub mod journal;
 pub mod json;
 pub mod message;
 pub mod mqtt;

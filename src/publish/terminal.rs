@@ -43,28 +43,32 @@ impl<W: Write + Send> Terminal<W> {
     }
 
     fn tell(&self, event: &Event) -> io::Result<()> {
-        let State { id, camera, label, top_score, frame_time, start_time, .. } = &event.after;
-        let what = match event.kind {
-            Kind::New => "new",
-            Kind::Update => "update",
-            Kind::End => "end",
-        };
-        let mut line =
-            format!("{} {camera} event {what}: {label} {:.0}%", clock(*frame_time as u64), top_score * 100.0);
-        if !event.after.current_zones.is_empty() {
-            line.push_str(" in ");
-            line.push_str(&event.after.current_zones.join(", "));
-        }
-        if event.after.stationary {
-            line.push_str(", stationary");
-        }
-        if event.kind == Kind::End {
-            let seconds = event.after.end_time.unwrap_or(*frame_time) - start_time;
-            line = format!("{line}, after {seconds:.1} s");
-        }
-        line = format!("{line} ({id})\n");
+        let State { id, camera, frame_time, .. } = &event.after;
+        let line = format!("{} {camera} {} ({id})\n", clock(*frame_time as u64), sentence(event));
         self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes())
     }
+}
+
+/// What an event says: `event end: person 83% in steps, after 12.5 s`.
+pub(super) fn sentence(event: &Event) -> String {
+    let State { label, top_score, frame_time, start_time, end_time, .. } = &event.after;
+    let what = match event.kind {
+        Kind::New => "new",
+        Kind::Update => "update",
+        Kind::End => "end",
+    };
+    let mut text = format!("event {what}: {label} {:.0}%", top_score * 100.0);
+    if !event.after.current_zones.is_empty() {
+        text.push_str(" in ");
+        text.push_str(&event.after.current_zones.join(", "));
+    }
+    if event.after.stationary {
+        text.push_str(", stationary");
+    }
+    if event.kind == Kind::End {
+        text = format!("{text}, after {:.1} s", end_time.unwrap_or(*frame_time) - start_time);
+    }
+    text
 }
 
 /// The time of day of a Unix time.

@@ -25,7 +25,7 @@ pub fn init() {
     let spec = std::env::var("RUST_LOG").ok();
     let (filter, problem) = filter(spec.as_deref());
     let level = filter.filter();
-    let logger: Box<dyn Log> = match connected_to_journal().then(JournalLog::empty) {
+    let logger: Box<dyn Log> = match in_journal().then(JournalLog::empty) {
         Some(Ok(journal)) => {
             Box::new(Journal { filter, log: journal.with_syslog_identifier("edgecam".into()) })
         }
@@ -37,6 +37,12 @@ pub fn init() {
             log::warn!("{problem}");
         }
     }
+}
+
+/// Whether what this process says goes to journald.
+#[must_use]
+pub fn in_journal() -> bool {
+    connected_to_journal()
 }
 
 fn colour() -> bool {
