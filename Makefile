@@ -6,9 +6,12 @@
 #   make cross  a release build for a Pi (aarch64), on this machine; the same as `cross build` without Docker
 #   make deb    a Debian package of this machine's architecture; ARCH=arm64: of a Pi's
 #   make release  packages and tarballs of both architectures, with their checksums
+#   make deploy HOST=pi@host        builds, brings it to a Pi, restarts the service there and follows its log
+#   make remote-debug HOST=pi@host  a debug build on a Pi, under gdbserver
+#   make virtual-pi                 installs the package in a virtual Pi and checks what must hold (ARCH=arm64: emulated)
 #   make train-setup  a Python environment for models/train; edgecam itself never needs it
 
-.PHONY: demo test setup test-setup build cross deb release lint clean train-setup selftest-models
+.PHONY: demo test setup test-setup build cross deb release deploy remote-debug virtual-pi lint clean train-setup selftest-models
 
 CARGO ?= cargo
 
@@ -38,6 +41,16 @@ release:
 	@$(MAKE) deb ARCH=amd64
 	@$(MAKE) deb ARCH=arm64
 	@./debian/release
+
+deploy:
+	@./cross/deploy $(HOST)
+
+remote-debug:
+	@./cross/debug $(HOST)
+
+virtual-pi: deb
+	@ARCH=$(ARCH) ./tests/virtual-pi/install
+	@ARCH=$(ARCH) ./tests/virtual-pi/run
 
 demo: build
 	@./demo.sh

@@ -30,6 +30,9 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
 }
 
+/// What systemd before 254 says of the back-off on restarts, which it does not have.
+const NEWER: [&str; 2] = ["Unknown key name 'RestartSteps'", "Unknown key name 'RestartMaxDelaySec'"];
+
 #[test]
 fn systemd_finds_nothing_wrong_with_the_unit() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -43,8 +46,11 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
     };
     // It exits 0 on a key it does not know or a value it can't read: only silence is approval.
     assert!(output.status.success(), "{}", said(&output));
-    let complaints: Vec<_> =
-        said(&output).lines().filter(|line| line.contains("edgecam")).map(str::to_owned).collect();
+    let said = said(&output);
+    let complaints: Vec<_> = said
+        .lines()
+        .filter(|line| line.contains("edgecam") && !NEWER.iter().any(|key| line.contains(key)))
+        .collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
