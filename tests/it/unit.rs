@@ -31,7 +31,7 @@ fn said(output: &Output) -> String {
 }
 
 /// What systemd before 254 says of the back-off on restarts, which it does not have.
-const NEWER: [&str; 2] = ["Unknown key name 'RestartSteps'", "Unknown key name 'RestartMaxDelaySec'"];
+const NEWER: [&str; 2] = ["Unknown key 'RestartSteps'", "Unknown key 'RestartMaxDelaySec'"];
 
 #[test]
 fn systemd_finds_nothing_wrong_with_the_unit() {

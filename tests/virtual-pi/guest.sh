@@ -10,7 +10,7 @@ within() {
     seconds=$1
     shift
     end=$(($(date +%s) + seconds))
-    until "$@" >/dev/null 2>&1; do
+    until ("$@") >/dev/null 2>&1; do
         [ "$(date +%s)" -lt "$end" ] || { echo "not within $seconds s: $*"; journalctl -u edgecam -n 8 -o cat -q; return 1; }
         sleep 0.3
     done
@@ -34,7 +34,7 @@ subscribe() {
     }
 }
 mark() { wc -l </root/heard >/root/mark; }
-heard() { tail -n "+$(($(cat /root/mark) + 1))" /root/heard | grep "$@"; }
+heard() { tail -n "+$(($(cat /root/mark) + 1))" /root/heard | grep -a "$@"; }
 retained() { timeout 5 mosquitto_sub -W 2 -C 1 -t "$1" 2>/dev/null; }
 online() { [ "$(retained edgecam/cam/status)" = online ]; }
 offline() { [ "$(retained edgecam/cam/status)" = offline ]; }
@@ -270,7 +270,7 @@ store_events() {
     [ "$n" -gt 2 ] || fail "only $n events are stored"
     echo "$n events"
 }
-ids() { grep -o '"type":"[a-z]*".*"after":{"id":"[^"]*"' "$1" | sed 's/"type":"\([a-z]*\)".*"id":"\([^"]*\)"/\1 \2/' | sort; }
+ids() { grep -ao '"type":"[a-z]*".*"after":{"id":"[^"]*"' "$1" | sed 's/"type":"\([a-z]*\)".*"id":"\([^"]*\)"/\1 \2/' | sort; }
 stored_arrive() {
     ids /root/stored | sort -u >/root/wanted
     arrived() { ids /root/heard | sort -u | comm -23 /root/wanted - | grep -q . && return 1; return 0; }
