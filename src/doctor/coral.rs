@@ -1,0 +1,107 @@
+//! Coral Edge TPUs and their library. edgecam does not use them so far; whether they are ready is told all the
+//! same.
+
+use super::board::name;
+use super::usb::{self, Device};
+use super::{Board, Finding};
+use crate::infer::elf;
+use std::path::{Path, PathBuf};
+
+/// A USB Coral before its first use, when it waits for its firmware, and after.
+const USB: [(&str, bool); 2] = [("1a6e:089a", false), ("18d1:9302", true)];
+/// A PCIe or M.2 Coral.
+const PCI: (&str, &str) = ("0x1ac1", "0x089a");
+/// What makes the library usable by TFLite.
+const SYMBOL: &str = "tflite_plugin_create_delegate";
+const LIBRARY: &str = "libedgetpu.so.1";
+const INSTALL: &str = "nothing has to be done for edgecam; to prepare: `sudo apt install libedgetpu1-std` from Coral's package source, or for Debian 12 and later a build of github.com/feranick/libedgetpu";
+
+/// Nothing where there is neither.
+#[must_use]
+pub fn findings(board: &Board) -> Vec<Finding> {
+    let usb: Vec<_> = usb::devices(board)
+        .into_iter()
+        .filter_map(|device| Some((USB.iter().find(|(id, _)| *id == device.id)?.1, device)))
+        .collect();
+    let cards =
+        board.entries("/sys/bus/pci/devices").into_iter().filter(|path| is_coral(board, path)).count();
+    let mut findings: Vec<_> = usb.iter().map(|(used, device)| on_usb(*used, device)).collect();
+    if cards > 0 {
+        findings.push(on_pci(board));
+    }
+    let any = !findings.is_empty();
+    findings.extend(library(board, any));
+    if any {
+        findings.push(Finding::note(
+            "coral",
+            "edgecam runs every model on the CPU so far; it does not use a Coral",
+        ));
+    }
+    findings
+}
+
+fn is_coral(board: &Board, path: &Path) -> bool {
+    let read = |file| board.read(path.join(file));
+    (read("vendor").as_deref(), read("device").as_deref()) == (Some(PCI.0), Some(PCI.1))
+}
+
+fn on_usb(used: bool, device: &Device) -> Finding {
+    let state = if used { "" } else { ", not used since it was plugged in" };
+    let found = format!("a USB Coral at {} ({}{state})", device.place, device.speed());
+    if device.mbit < 5000.0 {
+        return Finding::warn(
+            "coral",
+            format!("{found}: several times slower than at USB 3"),
+            "plug it into a blue USB 3 port, with the cable it came with; a hub in between must be USB 3 too",
+        );
+    }
+    Finding::ok("coral", found)
+}
+
+fn on_pci(board: &Board) -> Finding {
+    if board.has("/dev/apex_0") {
+        return Finding::ok("coral", "a PCIe Coral, /dev/apex_0");
+    }
+    let found = "a PCIe Coral, but no /dev/apex_0: its driver is not loaded";
+    if board.kernel.page_bytes > 4096 {
+        return Finding::warn(
+            "coral",
+            format!("{found}, and it does not work with pages of {} KiB", board.kernel.page_bytes >> 10),
+            "write `kernel=kernel8.img` in /boot/firmware/config.txt and reboot, then install gasket-dkms",
+        );
+    }
+    Finding::warn(
+        "coral",
+        found,
+        "install gasket-dkms for this kernel and reboot; `dmesg | grep apex` says what the driver met",
+    )
+}
+
+/// The library, and whether it goes with this program.
+fn library(board: &Board, coral: bool) -> Option<Finding> {
+    let folders = ["/usr/local/lib", "/usr/lib", "/lib"];
+    let in_folder = |folder: &str| {
+        let inner = board.entries(folder).into_iter().filter(|path| name(path).ends_with("-linux-gnu"));
+        inner.chain([PathBuf::from(folder)]).map(|path| path.join(LIBRARY)).collect::<Vec<_>>()
+    };
+    let Some(path) = folders.into_iter().flat_map(in_folder).find(|path| board.has(path)) else {
+        return coral.then(|| Finding::warn("edgetpu", format!("a Coral, but no {LIBRARY}"), INSTALL));
+    };
+    let (file, found) = (board.path(&path), path.display());
+    let unfit = match elf::architecture(&file) {
+        Ok(Some(arch)) if arch != board.kernel.program => {
+            format!("is for {arch}, not {}", board.kernel.program)
+        }
+        Ok(Some(_)) if elf::whole(&file).is_err() => "is cut short".to_owned(),
+        Ok(Some(_)) if elf::exports(&file, SYMBOL).is_ok_and(|there| there) => {
+            return Some(match coral {
+                true => Finding::ok("edgetpu", format!("{found}, a delegate for TFLite")),
+                false => Finding::note("edgetpu", format!("{found} is there, but no Coral")),
+            });
+        }
+        Ok(Some(_)) => format!("has no function {SYMBOL}"),
+        Ok(None) => "is no library of a processor that edgecam knows".to_owned(),
+        Err(e) => format!("can't be read: {e}"),
+    };
+    Some(Finding::warn("edgetpu", format!("{found} {unfit}"), INSTALL))
+}
