@@ -123,8 +123,7 @@ fn password(board: &Board, unit: Option<&Unit>, config: &Config) -> Option<Findi
             format!("`sudo chmod o= {name}`"),
         ));
     }
-    if let Some(user) = user.filter(|user| !credential && !may_read(&file, user)) {
-        let _ = user;
+    if user.is_some_and(|user| !credential && !may_read(&file, &user)) {
         return Some(Finding::fail(
             "password",
             format!("{name} can't be read by the service"),
@@ -181,4 +180,58 @@ fn state_directory(board: &Board, unit: Option<&Unit>, state: &Path) -> Finding 
         );
     }
     Finding::ok(CHECK, format!("{name} can be written"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Level;
+    use super::super::board::tests::board;
+    use super::*;
+    use crate::config;
+    use std::os::unix::fs::PermissionsExt;
+
+    const UNIT: (&str, &str) = (
+        "/lib/systemd/system/edgecam.service",
+        "[Service]\nUser=edgecam\nSupplementaryGroups=video plugdev\n",
+    );
+    const PASSWD: (&str, &str) = ("/etc/passwd", "edgecam:x:4294967294:4294967294::/:/bin/false\n");
+
+    #[test]
+    fn a_missing_user_or_group_keeps_the_service_from_starting() {
+        let groups = |text| ("/etc/group", text);
+        for (files, level) in [
+            (vec![UNIT, groups("video:x:44:\nplugdev:x:46:\n")], Level::Fail),
+            (vec![UNIT, PASSWD, groups("video:x:44:\n")], Level::Fail),
+            (vec![UNIT, PASSWD, groups("video:x:44:\nplugdev:x:46:\n")], Level::Ok),
+        ] {
+            let (_root, board) = board(&files, "");
+            let unit = Unit::of(&board).expect("it is installed");
+            assert_eq!(user(&board, &unit).level, level, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_for_the_service_alone() {
+        let (root, board) = board(&[UNIT, PASSWD, ("/secret", "x"), ("/etc/edgecam/p", "x")], "");
+        let unit = Unit::of(&board).expect("it is installed");
+        let level = |file: &str, mode: u32| {
+            let text = format!(
+                "[mqtt]\nurl = \"mqtt://x\"\nusername = \"u\"\npassword_file = \"/run/credentials/edgecam.service/p\"\n\
+                 [model.m]\npath = \"{}/Cargo.toml\"\n[[camera]]\nname = \"a\"\nmodel = \"m\"\n\
+                 source = {{ test_pattern = {{ size = [64, 48], fps = 5, seed = 1 }} }}\n",
+                env!("CARGO_MANIFEST_DIR")
+            );
+            let mut config = config::parse(&text, Path::new("/x")).expect("a valid config");
+            let mqtt = config.mqtt.as_mut().expect("a broker");
+            let path = if file == "/secret" { file } else { "/etc/edgecam/p" };
+            std::fs::set_permissions(root.path().join(&path[1..]), std::fs::Permissions::from_mode(mode))
+                .expect("ours");
+            mqtt.password_file = Some(file.into());
+            password(&board, Some(&unit), &config).expect("there is one").level
+        };
+        assert_eq!(level("/secret", 0o644), Level::Warn);
+        assert_eq!(level("/secret", 0o600), Level::Fail);
+        assert_eq!(level("/run/credentials/edgecam.service/p", 0o600), Level::Ok);
+        assert_eq!(level("/run/credentials/edgecam.service/other", 0o600), Level::Warn);
+    }
 }

@@ -139,3 +139,32 @@ impl Board {
 pub(super) fn name(path: &Path) -> &str {
     path.file_name().and_then(OsStr::to_str).unwrap_or_default()
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A board with these files, whose tools all print `told`.
+    pub fn board(files: &[(&str, &str)], told: &str) -> (tempfile::TempDir, Board) {
+        let root = tempfile::tempdir().expect("a folder");
+        for (path, text) in files {
+            let path = root.path().join(&path[1..]);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::fs::write(path, text).expect("a file");
+        }
+        let told = told.to_owned();
+        let kernel = Kernel { program: std::env::consts::ARCH.to_owned(), ..Board::here().kernel };
+        let board = Board::at(root.path(), kernel, Box::new(move |_, _| Some(told.clone())));
+        (root, board)
+    }
+
+    #[test]
+    fn paths_are_those_of_the_machine() {
+        let (root, board) = board(&[("/dev/v4l/x", ""), ("/usr/bin/rpicam-vid", "")], "");
+        std::os::unix::fs::symlink("../dev/v4l", root.path().join("usr/link")).expect("linked");
+        assert_eq!(board.resolve("/usr/link/x").as_deref(), Some(Path::new("/dev/v4l/x")));
+        assert_eq!(board.entries("/dev/v4l"), [PathBuf::from("/dev/v4l/x")]);
+        assert_eq!(board.program("rpicam-vid").as_deref(), Some(Path::new("/usr/bin/rpicam-vid")));
+        assert_eq!((board.program("ffmpeg"), board.resolve("/no")), (None, None));
+    }
+}

@@ -3,7 +3,7 @@
 use super::video::{self, Node};
 use super::{Board, Finding};
 use crate::config::{self, Config, Source};
-use crate::source::listing::CameraInfo;
+use crate::source::listing::{CameraInfo, ModeInfo};
 use crate::source::v4l2::holder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -25,12 +25,12 @@ pub fn findings(board: &Board, live: &[CameraInfo], config: Option<&Config>) -> 
 fn usable(board: &Board, nodes: &[Node], camera: &CameraInfo) -> Finding {
     let CameraInfo { path, card, driver, modes, .. } = camera;
     if camera.source == "rpicam" {
-        return Finding::ok("camera", format!("rpicam {path}: {card}, {} modes", modes.len()));
+        return Finding::ok("camera", format!("rpicam {path}: {card}{}", offer(modes)));
     }
     let usb = nodes.iter().find(|node| node.path == Path::new(path)).and_then(|node| node.usb.as_ref());
     let usb = usb.map(|usb| format!(", {}", usb.speed())).unwrap_or_default();
-    let found = format!("{path}: {card} ({driver}{usb}), {} modes", modes.len());
-    match holder(&board.path("proc"), Path::new(path)) {
+    let found = format!("{path}: {card} ({driver}{usb}){}", offer(modes));
+    match holder(&board.path("proc"), &board.path(path)) {
         None => Finding::ok("camera", found),
         Some((_, program)) if program == "edgecam" => {
             Finding::ok("camera", format!("{found}; edgecam is using it"))
@@ -41,6 +41,14 @@ fn usable(board: &Board, nodes: &[Node], camera: &CameraInfo) -> Finding {
             format!("stop {program}: a camera serves one program at a time"),
         ),
     }
+}
+
+/// `, mjpeg, yuyv up to 1920x1080`.
+fn offer(modes: &[ModeInfo]) -> String {
+    let formats: BTreeSet<_> = modes.iter().map(|mode| mode.format.as_str()).collect();
+    let formats = formats.into_iter().collect::<Vec<_>>().join(", ");
+    let largest = modes.iter().max_by_key(|mode| mode.width * mode.height);
+    largest.map(|mode| format!(", {formats} up to {}x{}", mode.width, mode.height)).unwrap_or_default()
 }
 
 /// Webcams of which no node could be asked, one finding each.

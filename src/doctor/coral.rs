@@ -7,25 +7,20 @@ use super::{Board, Finding};
 use crate::infer::elf;
 use std::path::{Path, PathBuf};
 
-/// A USB Coral before its first use, when it waits for its firmware, and after.
-const USB: [(&str, bool); 2] = [("1a6e:089a", false), ("18d1:9302", true)];
 /// A PCIe or M.2 Coral.
 const PCI: (&str, &str) = ("0x1ac1", "0x089a");
 /// What makes the library usable by TFLite.
 const SYMBOL: &str = "tflite_plugin_create_delegate";
 const LIBRARY: &str = "libedgetpu.so.1";
-const INSTALL: &str = "nothing has to be done for edgecam; to prepare: `sudo apt install libedgetpu1-std` from Coral's package source, or for Debian 12 and later a build of github.com/feranick/libedgetpu";
+const INSTALL: &str = "edgecam does without so far; for what else uses it: `sudo apt install libedgetpu1-std` from Coral's package source, or for Debian 12 and later a build of github.com/feranick/libedgetpu";
 
 /// Nothing where there is neither.
 #[must_use]
 pub fn findings(board: &Board) -> Vec<Finding> {
-    let usb: Vec<_> = usb::devices(board)
-        .into_iter()
-        .filter_map(|device| Some((USB.iter().find(|(id, _)| *id == device.id)?.1, device)))
-        .collect();
+    let usb: Vec<_> = usb::devices(board).into_iter().filter(Device::is_coral).collect();
     let cards =
         board.entries("/sys/bus/pci/devices").into_iter().filter(|path| is_coral(board, path)).count();
-    let mut findings: Vec<_> = usb.iter().map(|(used, device)| on_usb(*used, device)).collect();
+    let mut findings: Vec<_> = usb.iter().map(on_usb).collect();
     if cards > 0 {
         findings.push(on_pci(board));
     }
@@ -45,8 +40,8 @@ fn is_coral(board: &Board, path: &Path) -> bool {
     (read("vendor").as_deref(), read("device").as_deref()) == (Some(PCI.0), Some(PCI.1))
 }
 
-fn on_usb(used: bool, device: &Device) -> Finding {
-    let state = if used { "" } else { ", not used since it was plugged in" };
+fn on_usb(device: &Device) -> Finding {
+    let state = if device.id == usb::CORAL_USED { "" } else { ", not used since it was plugged in" };
     let found = format!("a USB Coral at {} ({}{state})", device.place, device.speed());
     if device.mbit < 5000.0 {
         return Finding::warn(
@@ -94,9 +89,10 @@ fn library(board: &Board, coral: bool) -> Option<Finding> {
         }
         Ok(Some(_)) if elf::whole(&file).is_err() => "is cut short".to_owned(),
         Ok(Some(_)) if elf::exports(&file, SYMBOL).is_ok_and(|there| there) => {
-            return Some(match coral {
-                true => Finding::ok("edgetpu", format!("{found}, a delegate for TFLite")),
-                false => Finding::note("edgetpu", format!("{found} is there, but no Coral")),
+            return Some(if coral {
+                Finding::ok("edgetpu", format!("{found}, a delegate for TFLite"))
+            } else {
+                Finding::note("edgetpu", format!("{found} is there, but no Coral"))
             });
         }
         Ok(Some(_)) => format!("has no function {SYMBOL}"),
@@ -104,4 +100,50 @@ fn library(board: &Board, coral: bool) -> Option<Finding> {
         Err(e) => format!("can't be read: {e}"),
     };
     Some(Finding::warn("edgetpu", format!("{found} {unfit}"), INSTALL))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::board::tests::board;
+    use super::super::{Kernel, Level};
+    use super::*;
+
+    const AT: &str = "/usr/lib/aarch64-linux-gnu/libedgetpu.so.1";
+
+    fn told(board: &Board, coral: bool) -> Option<(Level, String)> {
+        library(board, coral).map(|finding| (finding.level, finding.found))
+    }
+
+    #[test]
+    fn a_library_that_does_not_fit_is_told() {
+        let (_root, none) = board(&[], "");
+        assert_eq!(told(&none, false), None);
+        assert_eq!(told(&none, true).expect("it is missing").0, Level::Warn);
+        let (root, board) = board(&[(AT, "no library")], "");
+        let (level, why) = told(&board, false).expect("it is there");
+        assert!(level == Level::Warn && why.contains("no library of a processor"), "{why}");
+        std::fs::copy(std::env::current_exe().expect("this test"), root.path().join(&AT[1..]))
+            .expect("copied");
+        let (level, why) = told(&board, true).expect("it is there");
+        assert!(
+            level == Level::Warn && why.ends_with("has no function tflite_plugin_create_delegate"),
+            "{why}"
+        );
+        let kernel = Kernel { program: "riscv64".to_owned(), ..board.kernel.clone() };
+        let other = Board::at(root.path(), kernel, Box::new(|_, _| None));
+        assert!(told(&other, true).expect("it is there").1.ends_with(", not riscv64"));
+    }
+
+    #[test]
+    fn a_card_is_ready_once_its_device_is_there() {
+        let card = [
+            ("/sys/bus/pci/devices/0000:01:00.0/vendor", "0x1ac1\n"),
+            ("/sys/bus/pci/devices/0000:01:00.0/device", "0x089a\n"),
+        ];
+        let (root, board) = board(&card, "");
+        assert_eq!(findings(&board)[0].level, Level::Warn);
+        std::fs::create_dir(root.path().join("dev")).expect("made");
+        std::fs::write(root.path().join("dev/apex_0"), "").expect("written");
+        assert_eq!(findings(&board)[0], Finding::ok("coral", "a PCIe Coral, /dev/apex_0"));
+    }
 }

@@ -121,3 +121,26 @@ fn contiguous(board: &Board, settings: Option<&Settings>) -> Option<Finding> {
         ),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::board::tests::board;
+    use super::*;
+
+    fn found(settings: &str) -> Option<String> {
+        let model = ("/proc/device-tree/model", "Raspberry Pi 4 Model B Rev 1.5\0");
+        let (_root, board) = board(&[model, ("/boot/firmware/config.txt", settings)], "");
+        findings(&board, None).into_iter().next().map(|finding| finding.found)
+    }
+
+    #[test]
+    fn a_camera_that_is_not_there_is_told_by_what_looks_for_it() {
+        assert_eq!(found("camera_auto_detect=1\n"), None);
+        let silent = found("camera_auto_detect=1\ndtoverlay=imx219\n").expect("it is missing");
+        assert_eq!(silent, "no sensor answers, but /boot/firmware/config.txt has dtoverlay=imx219");
+        assert!(found("camera_auto_detect=0\n").expect("nobody looks").contains("looks for no CSI camera"));
+        assert!(found("start_x=1\n").expect("the old stack").contains("start_x=1 in /boot/firmware"));
+        let (_root, laptop) = board(&[("/boot/firmware/config.txt", "start_x=1\n")], "");
+        assert_eq!(findings(&laptop, None), []);
+    }
+}

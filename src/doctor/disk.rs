@@ -50,13 +50,22 @@ fn room(board: &Board, state: &Path, space: Space) -> Finding {
     let mount = mount(board, state);
     let on = mount.as_ref().map(|mount| format!(" ({} on {})", mount.kind, mount.device)).unwrap_or_default();
     let found = format!("{} of {} MiB free for {}{on}", space.free / MIB, space.total / MIB, state.display());
-    if mount.is_some_and(|mount| mount.read_only) {
+    let place = state.display();
+    if mount.as_ref().is_some_and(|mount| mount.read_only) {
         return Finding::fail(
             "disk",
             format!("{found}: mounted read-only, so that no event is kept over a restart"),
             format!(
-                "mount something that can be written at {}; if the kernel made it read-only, `dmesg | grep -i error` says why, and the disk needs a check",
-                state.display()
+                "mount something that can be written at {place}; if the kernel made it read-only, `dmesg | grep -i error` says why, and the disk needs a check"
+            ),
+        );
+    }
+    if mount.is_some_and(|mount| ["overlay", "tmpfs"].contains(&mount.kind.as_str())) {
+        return Finding::warn(
+            "disk",
+            format!("{found}: in memory, so that no event is kept over a reboot"),
+            format!(
+                "mount a disk at {place}, or switch the overlay off: `sudo raspi-config`, Performance Options"
             ),
         );
     }
@@ -90,25 +99,26 @@ fn mount(board: &Board, folder: &Path) -> Option<Mount> {
 /// What eMMC says of its own wear (JEDEC eMMC 5.0, `DEVICE_LIFE_TIME_EST` and `PRE_EOL_INFO`); SD cards say nothing.
 fn wear(board: &Board) -> Vec<Finding> {
     let disks = board.entries("/sys/block").into_iter().filter(|path| name(path).starts_with("mmcblk"));
-    let finding = |disk: std::path::PathBuf| {
-        let read = |file: &str| board.read(disk.join("device").join(file));
-        let disk_name = name(&disk);
-        let tenths = read("life_time")?.split(' ').filter_map(|text| hex(text)).max()?;
-        let reserve = read("pre_eol_info").as_deref().and_then(hex).unwrap_or_default();
-        let used = if tenths > 10 {
-            "all".to_owned()
-        } else {
-            format!("{} to {} %", (tenths.max(1) - 1) * 10, tenths.max(1) * 10)
-        };
-        let found = format!("{disk_name}: {used} of its life is used");
-        const FIX: &str = "copy what matters, and replace it soon; a longer `outbox.sync_interval` and no `[collect]` write less";
-        Some(match (tenths, reserve) {
-            (11.., _) | (_, 3) => Finding::fail("wear", format!("{found}, it may fail at any time"), FIX),
-            (9.., _) | (_, 2) => Finding::warn("wear", found, FIX),
-            _ => Finding::ok("wear", found),
-        })
+    disks.filter_map(|disk| worn(board, &disk)).collect()
+}
+
+fn worn(board: &Board, disk: &Path) -> Option<Finding> {
+    const FIX: &str = "copy what matters, and replace it soon; a longer `outbox.sync_interval` and no `[collect]` write less";
+    let read = |file: &str| board.read(disk.join("device").join(file));
+    // Of each of its two kinds of memory; 11 is beyond all.
+    let tenths = read("life_time")?.split(' ').filter_map(hex).max()?;
+    let reserve = read("pre_eol_info").as_deref().and_then(hex).unwrap_or_default();
+    let used = match tenths {
+        0 => "an unknown part".to_owned(),
+        1..=10 => format!("{} to {} %", (tenths - 1) * 10, tenths * 10),
+        _ => "all".to_owned(),
     };
-    disks.filter_map(finding).collect()
+    let found = format!("{}: {used} of its life is used", name(disk));
+    Some(match (tenths, reserve) {
+        (11.., _) | (_, 3) => Finding::fail("wear", format!("{found}, it may fail at any time"), FIX),
+        (9.., _) | (_, 2) => Finding::warn("wear", found, FIX),
+        _ => Finding::ok("wear", found),
+    })
 }
 
 fn hex(text: &str) -> Option<u32> {
@@ -140,4 +150,57 @@ fn journal(board: &Board) -> Option<Finding> {
     Some(Finding::note("journal", "it is kept in memory, which spares the disk: what edgecam logged is gone after a reboot").or(
         "to look for the cause of a crash, for a while: `Storage=persistent` below `[Journal]` in /etc/systemd/journald.conf.d/persistent.conf, then `sudo systemctl restart systemd-journald`",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Level;
+    use super::super::board::tests::board;
+    use super::*;
+
+    fn level(board: &Board, folder: &str, free: u64, total: u64) -> Level {
+        room(board, Path::new(folder), Space { free: free * MIB, total: total * MIB }).level
+    }
+
+    #[test]
+    fn room_is_judged_by_bytes_and_share() {
+        let (_root, board) = board(&[], "");
+        for (free, total, expected) in [
+            (19, 100, Level::Fail),
+            (20, 100, Level::Warn),
+            (199, 1000, Level::Warn),
+            (200, 1000, Level::Ok),
+            (1400, 30_000, Level::Warn),
+            (1600, 30_000, Level::Ok),
+        ] {
+            assert_eq!(level(&board, "/var/lib/edgecam", free, total), expected, "{free} of {total}");
+        }
+    }
+
+    #[test]
+    fn the_mount_that_counts_is_the_nearest_and_last() {
+        const MOUNTS: &str = "overlay / overlay rw 0 0\n/dev/sda1 /var/lib ext4 ro 0 0\n\
+                              /dev/sda2 /var/lib ext4 rw,errors=remount-ro 0 0\n/dev/sda3 /data ext4 ro,noatime 0 0\n";
+        let (_root, board) = board(&[("/proc/self/mounts", MOUNTS)], "");
+        assert_eq!(level(&board, "/var/lib/edgecam", 1000, 1000), Level::Ok);
+        assert_eq!(level(&board, "/var/library", 1000, 1000), Level::Warn);
+        assert_eq!(level(&board, "/data/edgecam", 1000, 1000), Level::Fail);
+    }
+
+    #[test]
+    fn wear_is_told_in_tenths() {
+        for (life, reserve, expected) in [
+            ("0x01 0x01", "0x01", Level::Ok),
+            ("0x00 0x00", "0x00", Level::Ok),
+            ("0x01 0x09", "0x01", Level::Warn),
+            ("0x01 0x01", "0x02", Level::Warn),
+            ("0x0b 0x01", "0x01", Level::Fail),
+            ("0x01 0x01", "0x03", Level::Fail),
+        ] {
+            let folder = "/sys/block/mmcblk0/device/";
+            let files = [(format!("{folder}life_time"), life), (format!("{folder}pre_eol_info"), reserve)];
+            let (_root, board) = board(&files.each_ref().map(|(path, text)| (path.as_str(), *text)), "");
+            assert_eq!(wear(&board)[0].level, expected, "{life} {reserve}");
+        }
+    }
 }

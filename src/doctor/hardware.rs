@@ -47,6 +47,7 @@ fn kernel(board: &Board) -> Finding {
     let kernel = &board.kernel;
     let found =
         format!("Linux {} on {}, pages of {} KiB", kernel.release, kernel.machine, kernel.page_bytes >> 10);
+    let large = if kernel.page_bytes > 4096 { ", which LiteRT takes" } else { "" };
     let runs = ["aarch64", "x86_64"].contains(&kernel.program.as_str());
     if !runs && kernel.machine == "aarch64" {
         Finding::fail(
@@ -70,7 +71,7 @@ fn kernel(board: &Board) -> Finding {
             "start a kernel with pages of 4, 16 or 64 KiB",
         )
     } else {
-        Finding::ok("kernel", found)
+        Finding::ok("kernel", format!("{found}{large}"))
     }
 }
 

@@ -18,9 +18,10 @@ pub fn findings(board: &Board) -> Vec<Finding> {
         throttled(text.trim().strip_prefix("throttled=")?)
     };
     let mut findings: Vec<_> = figures.temperature_c.map(temperature).into_iter().collect();
-    findings.extend(
-        figures.throttling.or_else(tool).into_iter().flat_map(|state| [power(board, &state), pace(&state)]),
-    );
+    if let Some(state) = figures.throttling.or_else(tool) {
+        findings.push(power(board, &state));
+        findings.extend(pace(&state));
+    }
     findings
 }
 
@@ -49,17 +50,43 @@ fn power(board: &Board, state: &Throttling) -> Finding {
     }
 }
 
-fn pace(state: &Throttling) -> Finding {
+/// What holds the board back beside a low voltage, which does so by itself.
+fn pace(state: &Throttling) -> Option<Finding> {
     let told = |flags: &[&str]| {
-        let slow = flags.iter().filter(|flag| **flag != "under_voltage").map(|flag| flag.replace('_', " "));
-        slow.collect::<Vec<_>>().join(", ")
+        let hot =
+            flags.iter().filter(|_| !flags.contains(&"under_voltage")).map(|flag| flag.replace('_', " "));
+        hot.collect::<Vec<_>>().join(", ")
     };
     let (now, since_boot) = (told(&state.now), told(&state.since_boot));
     if !now.is_empty() {
-        Finding::warn("throttling", format!("the board holds itself back now: {now}"), COOL)
-    } else if !since_boot.is_empty() {
-        Finding::note("throttling", format!("the board held itself back since boot: {since_boot}")).or(COOL)
-    } else {
-        Finding::ok("throttling", "the board never held itself back since boot")
+        return Some(Finding::warn("throttling", format!("the board holds itself back now: {now}"), COOL));
+    }
+    let found = format!("the board held itself back since boot: {since_boot}");
+    (!since_boot.is_empty()).then(|| Finding::note("throttling", found).or(COOL))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Level;
+    use super::super::board::tests::board;
+    use super::*;
+
+    fn levels(flags: &str, file: bool) -> Vec<(&'static str, Level)> {
+        let path = "/sys/devices/platform/soc/soc:firmware/get_throttled";
+        let files = [(path, flags)];
+        let (_root, board) = board(if file { &files } else { &[] }, &format!("throttled=0x{flags}\n"));
+        findings(&board).into_iter().map(|finding| (finding.check, finding.level)).collect()
+    }
+
+    #[test]
+    fn flags_are_told_from_the_file_and_from_the_tool() {
+        for file in [true, false] {
+            assert_eq!(levels("0", file), [("power", Level::Ok)]);
+            assert_eq!(levels("50005", file), [("power", Level::Warn)]);
+            assert_eq!(levels("50000", file), [("power", Level::Warn)]);
+            assert_eq!(levels("80008", file), [("power", Level::Ok), ("throttling", Level::Warn)]);
+            assert_eq!(levels("20000", file), [("power", Level::Ok), ("throttling", Level::Note)]);
+            assert_eq!(levels("x", file), []);
+        }
     }
 }

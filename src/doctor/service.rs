@@ -78,3 +78,31 @@ fn memory_limit(board: &Board) -> Option<Finding> {
         .or("add `cgroup_enable=memory` to the line in /boot/firmware/cmdline.txt, and reboot")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Level;
+    use super::super::board::tests::board;
+    use super::*;
+
+    #[test]
+    fn each_state_has_its_level_and_words() {
+        for (told, level, words) in [
+            ("", Level::Note, "does not tell"),
+            ("LoadState=masked\nActiveState=inactive", Level::Warn, "masked"),
+            ("ActiveState=inactive\nSubState=dead", Level::Warn, "does not run"),
+            ("ActiveState=active\nSubState=running\nUnitFileState=enabled", Level::Ok, "it runs"),
+            ("ActiveState=active\nSubState=running\nUnitFileState=disabled", Level::Warn, "at boot"),
+            ("ActiveState=active\nNRestarts=5", Level::Warn, "restarted 5 times"),
+            ("ActiveState=active\nNRestarts=4", Level::Ok, "restarted 4 times"),
+            ("ActiveState=failed\nResult=exit-code\nExecMainStatus=78", Level::Fail, "the config is wrong"),
+            ("ActiveState=failed\nResult=watchdog\nExecMainStatus=6", Level::Fail, "watchdog"),
+            ("ActiveState=activating\nSubState=auto-restart\nNRestarts=9", Level::Fail, "restarted 9 times"),
+            ("ActiveState=reloading\nSubState=reload", Level::Note, "reloading"),
+        ] {
+            let (_root, board) = board(&[], told);
+            let found = state(&board);
+            assert!(found.level == level && found.found.contains(words), "{told:?} gives {found:?}");
+        }
+    }
+}

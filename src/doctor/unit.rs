@@ -32,7 +32,7 @@ impl Unit {
         let mut drop_ins: Vec<PathBuf> = Vec::new();
         for folder in FOLDERS {
             let found = board.entries(Path::new(folder).join("edgecam.service.d"));
-            for file in found.into_iter().filter(|path| name(path).ends_with(".conf")) {
+            for file in found.into_iter().filter(|path| path.extension().is_some_and(|end| end == "conf")) {
                 if !drop_ins.iter().any(|earlier| name(earlier) == name(&file)) {
                     drop_ins.push(file);
                 }
@@ -70,4 +70,38 @@ fn lines(text: &str) -> Vec<(String, String)> {
         .filter_map(|line| line.split_once('='))
         .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::board::tests::board;
+    use super::*;
+
+    #[test]
+    fn drop_ins_change_the_unit_that_systemd_would_take() {
+        let (_root, board) = board(
+            &[
+                (
+                    "/usr/lib/systemd/system/edgecam.service",
+                    "[Service]\nUser=edgecam\nSupplementaryGroups=video plugdev\n",
+                ),
+                (
+                    "/etc/systemd/system/edgecam.service.d/b.conf",
+                    "[Service]\n# User=x\nSupplementaryGroups=render\n",
+                ),
+                (
+                    "/usr/lib/systemd/system/edgecam.service.d/a.conf",
+                    "[Service]\nSupplementaryGroups=\nSupplementaryGroups=video\n",
+                ),
+                ("/usr/lib/systemd/system/edgecam.service.d/b.conf", "[Service]\nUser=hidden\n"),
+            ],
+            "",
+        );
+        let unit = Unit::of(&board).expect("it is installed");
+        assert_eq!(
+            (unit.get("User"), unit.list("SupplementaryGroups")),
+            (Some("edgecam"), vec!["video", "render"])
+        );
+        assert_eq!(unit.drop_ins.len(), 2);
+    }
 }

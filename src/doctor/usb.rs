@@ -1,12 +1,16 @@
 //! USB devices: what is plugged in where, how fast it talks, and whether there is power for it.
 
 use super::board::name;
-use super::{Board, Finding};
+use super::{Board, Finding, Level};
 use std::path::{Path, PathBuf};
 
 const DEVICES: &str = "/sys/bus/usb/devices";
 /// What the supply of a Pi 5 must offer for 1.6 A at its ports, in mA; with less it is 0.6 A.
 const FULL_SUPPLY_MA: u32 = 5000;
+
+/// A Coral before its first use since it was plugged in, and after.
+const CORAL_NEW: &str = "1a6e:089a";
+pub(super) const CORAL_USED: &str = "18d1:9302";
 
 /// A device on the bus.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +26,12 @@ pub struct Device {
 }
 
 impl Device {
+    /// Whether it is a Coral, which draws up to 0.9 A: one that waits for its firmware, or one in use.
+    #[must_use]
+    pub fn is_coral(&self) -> bool {
+        [CORAL_NEW, CORAL_USED].contains(&self.id.as_str())
+    }
+
     /// `USB 2, 480 Mbit/s`.
     #[must_use]
     pub fn speed(&self) -> String {
@@ -84,20 +94,13 @@ fn over_current(board: &Board) -> Option<Finding> {
 fn supply(board: &Board) -> Option<Finding> {
     let bytes = std::fs::read(board.path("proc/device-tree/chosen/power/max_current")).ok()?;
     let milliamperes = u32::from_be_bytes(bytes.try_into().ok()?);
-    let plugged = devices(board).len();
     let found = format!("the supply offers {:.1} A", f64::from(milliamperes) / 1000.0);
     Some(if milliamperes >= FULL_SUPPLY_MA {
         Finding::ok("usb_power", found)
-    } else if plugged == 0 {
-        Finding::note(
-            "usb_power",
-            format!("{found}: 0.6 A for all USB ports together, where nothing is plugged in"),
-        )
     } else {
-        Finding::warn(
-            "usb_power",
-            format!("{found}: 0.6 A for all USB ports together, where {plugged} devices are plugged in"),
-            "use a 5 V, 5 A supply (27 W USB-C) or a hub with a supply of its own; a supply that has 5 A and can't say so: `usb_max_current_enable=1` in /boot/firmware/config.txt",
-        )
+        let level = if devices(board).iter().any(Device::is_coral) { Level::Warn } else { Level::Note };
+        let fix = "use a 5 V, 5 A supply (27 W USB-C) or a hub with a supply of its own; a supply that has 5 A and can't say so: `usb_max_current_enable=1` in /boot/firmware/config.txt";
+        let found = format!("{found}: 0.6 A for all USB ports together");
+        Finding { level, ..Finding::warn("usb_power", found, fix) }
     })
 }

@@ -88,9 +88,9 @@ fn defines(bytes: &[u8], symbol: &str) -> Option<bool> {
         if number(symbols, 4, 4) != DYNAMIC_SYMBOLS {
             continue;
         }
-        let names = content(section(number(symbols, 40, 4))?)?;
+        let texts = content(section(number(symbols, 40, 4))?)?;
         let named = |entry: &[u8]| {
-            let name = names.get(number(entry, 0, 4) as usize..)?;
+            let name = texts.get(number(entry, 0, 4) as usize..)?;
             Some(name.strip_prefix(symbol.as_bytes())?.first() == Some(&0))
         };
         // One without a section is asked of others.

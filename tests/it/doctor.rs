@@ -6,7 +6,7 @@
 use crate::support::{edgecam, outcome, project};
 use edgecam::config::{self, Config};
 use edgecam::doctor::{Board, Kernel, Report, Space, examine};
-use edgecam::source::listing::CameraInfo;
+use edgecam::source::listing::{CameraInfo, ModeInfo};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -74,7 +74,16 @@ fn kernel(release: &str, machine: &str, program: &str, page_bytes: usize) -> Ker
 
 fn camera(source: &'static str, path: &str, card: &str, driver: &str) -> CameraInfo {
     let (path, card, driver) = (path.to_owned(), card.to_owned(), driver.to_owned());
-    CameraInfo { source, path, by_id: None, card, driver, modes: Vec::new() }
+    let mode =
+        |format: &str, width, height| ModeInfo { format: format.to_owned(), width, height, fps: vec![30.0] };
+    CameraInfo {
+        source,
+        path,
+        by_id: None,
+        card,
+        driver,
+        modes: vec![mode("mjpeg", 1920, 1080), mode("yuyv", 640, 480)],
+    }
 }
 
 fn config(text: &str) -> Config {
@@ -135,7 +144,8 @@ fn a_zero_2_with_little_of_everything() {
 #[test]
 fn a_pi_3_with_32_bit_programs_and_the_legacy_camera_stack() {
     let kernel = kernel("6.1.21-v8+", "aarch64", "arm", 4096);
-    assert_report("pi3", &examined("pi3", kernel, &[], None));
+    let live = [camera("v4l2", "/dev/video0", "mmal service 16.1", "bm2835 mmal")];
+    assert_report("pi3", &examined("pi3", kernel, &live, None));
 }
 
 #[test]

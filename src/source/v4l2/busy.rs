@@ -21,6 +21,7 @@ fn ours(device: &Path) -> usize {
 
 /// The other process that has `device`, which is no link, open, and its program; `proc` is `/proc`. Only root
 /// sees the files of other users' processes.
+#[must_use]
 pub fn holder(proc: &Path, device: &Path) -> Option<(u32, String)> {
     for entry in fs::read_dir(proc).ok()?.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
