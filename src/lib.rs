@@ -45,6 +45,7 @@ pub mod publish;
 
 pub mod config;
 pub mod control;
+pub mod doctor;
 pub mod shutdown;
 pub mod systemd;
 pub mod telemetry;
@@ -56,3 +57,4 @@ pub mod back_off;
 pub mod checksum;
 pub mod cli;
 pub mod daemon;
+pub mod tool;

@@ -5,6 +5,7 @@ mod bench;
 mod cameras;
 mod collect;
 mod detect;
+mod doctor;
 mod eval;
 mod model;
 mod replay;
@@ -66,6 +67,11 @@ enum Command {
     Reload,
     /// List the cameras of this machine with their modes
     Cameras(cameras::Cameras),
+    /// Say what is right and wrong with this machine, and what to do
+    ///
+    /// Looks at the board, the cameras, the runtime, the config with its models, the broker and the service; run it
+    /// as root to have all of it seen. Exit code 1 if something fails, 78 if the config is wrong.
+    Doctor(doctor::Doctor),
     /// Run a model on pictures
     Detect(detect::Detect),
     /// What models are and where to get them
@@ -152,6 +158,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Check(check)) => check.run(&mut io::stdout().lock()),
         Some(Command::Reload) => run::reload(&mut io::stdout().lock()),
         Some(Command::Cameras(cameras)) => cameras.run(&mut io::stdout().lock()),
+        Some(Command::Doctor(doctor)) => doctor.run(&mut io::stdout().lock()),
         Some(Command::Detect(detect)) => detect.run(&mut io::stdout().lock()),
         Some(Command::Model(model)) => model.run(&mut io::stdout().lock()),
         Some(Command::Eval(eval)) => eval.run(&mut io::stdout().lock()),

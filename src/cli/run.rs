@@ -10,6 +10,7 @@ use crate::daemon::{self, DaemonError, End};
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 use clap::Args;
+pub(super) use probe::models;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -106,7 +107,7 @@ impl Check {
         if self.probe {
             return probe::probe(&config, out);
         }
-        let problems = probe::models(&config);
+        let problems = models(&config);
         if !problems.is_empty() {
             return Ok(tell(&problems));
         }

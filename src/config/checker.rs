@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 
+/// Where systemd puts what a unit loads with `LoadCredential` (systemd.exec(5)).
+const CREDENTIALS: &str = "/run/credentials/";
+
 /// What every check needs.
 pub struct Checker<'a> {
     pub folder: &'a Path,
@@ -49,6 +52,14 @@ impl Checker<'_> {
     pub fn file(&mut self, key: &str, value: Option<&Spanned<String>>) -> Option<PathBuf> {
         let folder = self.folder.to_owned();
         self.checked(key, value, |text| existing(&folder, &expanded(text)?))
+    }
+
+    /// A file, or one that systemd hands to a service, which is there only while that runs.
+    pub fn secret(&mut self, key: &str, value: Option<&Spanned<String>>) -> Option<PathBuf> {
+        match value.filter(|value| value.get_ref().starts_with(CREDENTIALS)) {
+            Some(credential) => Some(credential.get_ref().into()),
+            None => self.file(key, value),
+        }
     }
 
     pub fn duration(

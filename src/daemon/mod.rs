@@ -33,7 +33,7 @@ use publishing::Publishing;
 use recorder::Recorder;
 use report::Stats;
 use signals::StopSignals;
-use state_directory::state_directory;
+pub use state_directory::state_directory;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;

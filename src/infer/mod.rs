@@ -2,7 +2,7 @@
 
 mod api;
 pub mod delegation;
-mod elf;
+pub(crate) mod elf;
 mod handle;
 mod library;
 pub mod litert;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Made by systemd-timesyncd when it has set the clock (systemd-timesyncd.service(8)).
-const MARK: &str = "/run/systemd/timesync/synchronized";
+pub(crate) const MARK: &str = "/run/systemd/timesync/synchronized";
 /// Between two questions while the answer is no.
 const ASK_EVERY: Duration = Duration::from_secs(60);
 

@@ -126,7 +126,7 @@ impl Machine {
 }
 
 /// A file's text without the white space and NULs around it; none for an empty one.
-fn read(path: &Path) -> Option<String> {
+pub(crate) fn read(path: &Path) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
     (!text.is_empty()).then(|| text.into())
@@ -155,7 +155,7 @@ fn pretty_name(os_release: &str) -> Option<String> {
 }
 
 /// The firmware's flags in hex: bits 0 to 3 now, 16 to 19 since boot (`vcgencmd get_throttled`).
-fn throttled(hex: &str) -> Option<Throttling> {
+pub(crate) fn throttled(hex: &str) -> Option<Throttling> {
     let flags = u32::from_str_radix(hex.trim_start_matches("0x"), 16).ok()?;
     let named = |flags: u32| {
         ["under_voltage", "frequency_capped", "throttled", "soft_temperature_limit"]

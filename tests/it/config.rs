@@ -112,6 +112,17 @@ fn the_good_one_is_good() {
     assert_eq!(config.mqtt.expect("a broker").prefix, "home/edgecam");
 }
 
+#[test]
+fn a_credential_of_the_service_need_not_be_there() {
+    let file = "password_file = \"/run/credentials/edgecam.service/p\"";
+    let credential = GOOD.replacen("password_file = \"Cargo.toml\"", file, 1);
+    let config = parse(&credential, &project().join("test.toml")).expect("a good config");
+    let mqtt = config.mqtt.expect("a broker");
+    assert!(mqtt.password().is_err(), "it is missing when it is needed");
+    let found = problems(&credential.replace("/run/credentials/edgecam.service/p", "/no/such/file"));
+    assert!(found.len() == 1 && found[0].contains("password_file: /no/such/file"), "{found:?}");
+}
+
 /// Where the list that `text` begins with ends.
 fn closed(text: &str) -> usize {
     let mut depth = 0;

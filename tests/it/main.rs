@@ -10,6 +10,7 @@ mod control;
 mod daemon;
 mod demo;
 mod detect;
+mod doctor;
 #[cfg(feature = "broker")]
 mod embedded;
 mod eval;

@@ -1,11 +1,8 @@
 //! CSI cameras, as `rpicam-hello --list-cameras` prints them.
 
 use super::{CameraInfo, ModeInfo};
-use rustix::process::{Pid, Signal, kill_process_group};
-use std::io::Read;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use crate::tool;
+use std::time::Duration;
 
 /// The program has this long to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -15,30 +12,9 @@ pub fn cameras() -> Vec<CameraInfo> {
     let programs = ["rpicam-hello", "libcamera-hello"];
     programs
         .into_iter()
-        .find_map(|program| answer(program, TIMEOUT))
+        .find_map(|program| tool::answer(program, &["--list-cameras"], TIMEOUT))
         .map(|text| parse(&text))
         .unwrap_or_default()
-}
-
-/// What `program --list-cameras` prints within `timeout`; `None` when it can't be started.
-fn answer(program: &str, timeout: Duration) -> Option<String> {
-    let mut command = Command::new(program);
-    command.arg("--list-cameras").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.process_group(0).spawn().ok()?;
-    let mut stdout = child.stdout.take()?;
-    let reader = std::thread::spawn(move || {
-        let mut text = Vec::new();
-        let _ = stdout.read_to_end(&mut text);
-        String::from_utf8_lossy(&text).into_owned()
-    });
-    let deadline = Instant::now() + timeout;
-    while !reader.is_finished() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    // Not yet reaped, so the number is still that of this group.
-    let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
-    let _ = child.wait();
-    reader.join().ok()
 }
 
 /// Reads lines such as
@@ -110,18 +86,5 @@ mod tests {
         assert_eq!((mode.format.as_str(), mode.width, mode.height), ("SRGGB10_CSI2P", 1640, 1232));
         assert_eq!((mode.fps[0], cameras[0].modes[2].format.as_str()), (41.85, "SRGGB8"));
         assert!(parse("No cameras available!\n").is_empty() && parse("").is_empty());
-    }
-
-    #[test]
-    fn a_program_that_does_not_answer_is_given_up() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("hangs");
-        std::fs::write(&path, "#!/bin/sh\necho '0 : imx219 [1x1]'\nsleep 60 &\nsleep 60\n").expect("written");
-        rustix::fs::chmod(&path, rustix::fs::Mode::from_raw_mode(0o755)).expect("made executable");
-        let start = Instant::now();
-        let text = answer(path.to_str().expect("UTF-8"), Duration::from_millis(300));
-        assert!(start.elapsed() < Duration::from_secs(5));
-        assert_eq!(text.as_deref().map(parse).map(|cameras| cameras.len()), Some(1));
-        assert_eq!(answer("no-such-program", TIMEOUT), None);
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 /// In words, ready for a message: `in use by pid 812 (motion)`. The one that asks has it open too.
 pub fn describe(device: &Path) -> String {
-    match (holder(device), ours(device)) {
+    let holder = fs::canonicalize(device).ok().and_then(|device| holder(Path::new("/proc"), &device));
+    match (holder, ours(device)) {
         (Some((pid, program)), _) => format!("in use by pid {pid} ({program})"),
         (None, 2..) => "in use by another camera of this config".to_owned(),
         (None, _) => "in use by another program".to_owned(),
@@ -18,15 +19,15 @@ fn ours(device: &Path) -> usize {
     open_count(Path::new("/proc/self/fd"), &device)
 }
 
-/// The other process that has `device` open and its program. Only root sees the files of other users'
-/// processes.
-fn holder(device: &Path) -> Option<(u32, String)> {
-    let device = fs::canonicalize(device).ok()?;
-    for entry in fs::read_dir("/proc").ok()?.flatten() {
+/// The other process that has `device`, which is no link, open, and its program; `proc` is `/proc`. Only root
+/// sees the files of other users' processes.
+#[must_use]
+pub fn holder(proc: &Path, device: &Path) -> Option<(u32, String)> {
+    for entry in fs::read_dir(proc).ok()?.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
-        if pid != std::process::id() && open_count(&entry.path().join("fd"), &device) > 0 {
+        if pid != std::process::id() && open_count(&entry.path().join("fd"), device) > 0 {
             let program = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
             return Some((pid, program.trim().to_owned()));
         }

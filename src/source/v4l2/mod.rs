@@ -8,6 +8,7 @@ mod modes;
 mod stream;
 mod unpad;
 
+pub use busy::holder;
 pub use choose::{Choice, Wanted, choose};
 pub use device::{Node, nodes};
 pub use modes::{Mode, Rate, pixel_format};
