@@ -7,8 +7,10 @@ use std::path::Path;
 const MIB: u64 = 1 << 20;
 /// With less nothing is kept.
 const TOO_LITTLE: u64 = 20 * MIB;
-/// With less, or less than a twentieth, the default outbox does not fit.
+/// With less the default outbox does not fit.
 const LITTLE: u64 = 200 * MIB;
+/// A twentieth of a disk is little too, but no more than this.
+const ENOUGH: u64 = 1024 * MIB;
 
 /// Room of a file system, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +74,7 @@ fn room(board: &Board, state: &Path, space: Space) -> Finding {
     let fix = "make room (`sudo apt clean`, `sudo journalctl --vacuum-size=50M`), or lower `outbox.max_bytes` and `collect.max_bytes`";
     if space.free < TOO_LITTLE {
         Finding::fail("disk", format!("{found}: too little to keep events"), fix)
-    } else if space.free < LITTLE || space.free < space.total / 20 {
+    } else if space.free < (space.total / 20).clamp(LITTLE, ENOUGH) {
         Finding::warn("disk", format!("{found}: little"), fix)
     } else {
         Finding::ok("disk", found)
