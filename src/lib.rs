@@ -56,3 +56,4 @@ pub mod back_off;
 pub mod checksum;
 pub mod cli;
 pub mod daemon;
+pub mod setup;

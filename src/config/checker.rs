@@ -3,6 +3,7 @@
 use super::lenient::TakenOut;
 use super::problem::Collector;
 use super::value::{duration, expanded};
+use super::{CREDENTIALS, SERVICE_FOLDER};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
@@ -51,6 +52,18 @@ impl Checker<'_> {
         self.checked(key, value, |text| existing(&folder, &expanded(text)?))
     }
 
+    /// A file that must exist. Outside of the service, a credential is the file that systemd makes it of.
+    pub fn secret(&mut self, key: &str, value: Option<&Spanned<String>>) -> Option<PathBuf> {
+        let folder = self.folder.to_owned();
+        self.checked(key, value, |text| {
+            let text = expanded(text)?;
+            match existing(&folder, &text) {
+                Ok(path) => Ok(path),
+                Err(why) => origin(&text).map_or(Err(why), |origin| existing(&folder, &origin)),
+            }
+        })
+    }
+
     pub fn duration(
         &mut self,
         key: &str,
@@ -69,6 +82,12 @@ impl Checker<'_> {
     }
 }
 
+/// The file that systemd makes a credential of, by the unit's `LoadCredential`.
+fn origin(credential: &str) -> Option<String> {
+    let name = credential.strip_prefix(CREDENTIALS)?.strip_prefix('/')?;
+    Some(format!("{SERVICE_FOLDER}/{name}"))
+}
+
 fn existing(folder: &Path, text: &str) -> Result<PathBuf, String> {
     let path = folder.join(text);
     match std::fs::metadata(&path) {
@@ -81,4 +100,17 @@ fn existing(folder: &Path, text: &str) -> Result<PathBuf, String> {
 /// A number in a range.
 pub fn within<T: PartialOrd + std::fmt::Display + Copy>(low: T, high: T) -> impl Fn(&T) -> Result<T, String> {
     move |&v| if v >= low && v <= high { Ok(v) } else { Err(format!("{v} is not between {low} and {high}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_is_made_of_a_file_beside_the_config() {
+        let password = origin("/run/credentials/edgecam.service/mqtt-password");
+        assert_eq!(password.as_deref(), Some("/etc/edgecam/mqtt-password"));
+        assert_eq!(origin("/run/credentials/other.service/mqtt-password"), None);
+        assert_eq!(origin("/etc/edgecam/mqtt-password"), None);
+    }
 }

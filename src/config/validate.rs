@@ -105,7 +105,7 @@ fn mqtt(table: &Spanned<file::Mqtt>, c: &mut Checker<'_>) -> Option<Mqtt> {
             Err(format!("MQTT takes {MAX_STRING} bytes at most"))
         }
     });
-    let password_file = c.file("password_file", m.password_file.as_ref());
+    let password_file = c.secret("password_file", m.password_file.as_ref());
     let ca_file = c.file("ca_file", m.ca_file.as_ref());
     let (cert_file, key_file) =
         (c.file("cert_file", m.cert_file.as_ref()), c.file("key_file", m.key_file.as_ref()));
