@@ -57,4 +57,5 @@ pub mod back_off;
 pub mod checksum;
 pub mod cli;
 pub mod daemon;
+pub mod setup;
 pub mod tool;

@@ -12,6 +12,7 @@ mod replay;
 mod run;
 mod scenes;
 mod selftest;
+mod setup;
 mod try_model;
 
 use crate::infer::{Runtime, find, version_of};
@@ -61,6 +62,11 @@ struct Cli {
 enum Command {
     /// Watch the cameras of a config and publish what is seen
     Run(run::Run),
+    /// Find cameras and a broker, write the config, and try each part
+    ///
+    /// Asks at a terminal. With --yes, or an answer among the arguments, it asks nothing: what is not given is
+    /// what was found, or the default. Exit code 1 if the config is kept as it was or a part does not work.
+    Setup(setup::Setup),
     /// Check a config and its models without touching hardware
     Check(run::Check),
     /// Have the running daemon read its config again
@@ -155,6 +161,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
     }
     let result = match cli.command {
         Some(Command::Run(run)) => Ok(run.run()),
+        Some(Command::Setup(setup)) => setup.run(&mut io::stdout()),
         Some(Command::Check(check)) => check.run(&mut io::stdout().lock()),
         Some(Command::Reload) => run::reload(&mut io::stdout().lock()),
         Some(Command::Cameras(cameras)) => cameras.run(&mut io::stdout().lock()),

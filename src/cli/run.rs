@@ -1,7 +1,7 @@
 //! `edgecam run`, `check` and `reload`: the commands around a config.
 
 mod preview;
-mod probe;
+pub(super) mod probe;
 
 use super::Exit;
 use crate::config::{self, Config};

@@ -3,12 +3,10 @@
 use super::lenient::TakenOut;
 use super::problem::Collector;
 use super::value::{duration, expanded};
+use super::{CREDENTIALS, SERVICE_FOLDER};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
-
-/// Where systemd puts what a unit loads with `LoadCredential` (systemd.exec(5)).
-const CREDENTIALS: &str = "/run/credentials/";
 
 /// What every check needs.
 pub struct Checker<'a> {
@@ -54,12 +52,17 @@ impl Checker<'_> {
         self.checked(key, value, |text| existing(&folder, &expanded(text)?))
     }
 
-    /// A file, or one that systemd hands to a service, which is there only while that runs.
+    /// A file that must exist. Outside of the service, a credential is the file that systemd makes it of, if there
+    /// is one.
     pub fn secret(&mut self, key: &str, value: Option<&Spanned<String>>) -> Option<PathBuf> {
-        match value.filter(|value| value.get_ref().starts_with(CREDENTIALS)) {
-            Some(credential) => Some(credential.get_ref().into()),
-            None => self.file(key, value),
-        }
+        let folder = self.folder.to_owned();
+        self.checked(key, value, |text| {
+            let text = expanded(text)?;
+            existing(&folder, &text).or_else(|why| {
+                let origin = origin(&text).ok_or(why)?;
+                Ok(existing(&folder, &origin).unwrap_or_else(|_| text.into()))
+            })
+        })
     }
 
     pub fn duration(
@@ -80,6 +83,12 @@ impl Checker<'_> {
     }
 }
 
+/// The file that systemd makes a credential of, by the unit's `LoadCredential`.
+fn origin(credential: &str) -> Option<String> {
+    let name = credential.strip_prefix(CREDENTIALS)?.strip_prefix('/')?;
+    Some(format!("{SERVICE_FOLDER}/{name}"))
+}
+
 fn existing(folder: &Path, text: &str) -> Result<PathBuf, String> {
     let path = folder.join(text);
     match std::fs::metadata(&path) {
@@ -92,4 +101,17 @@ fn existing(folder: &Path, text: &str) -> Result<PathBuf, String> {
 /// A number in a range.
 pub fn within<T: PartialOrd + std::fmt::Display + Copy>(low: T, high: T) -> impl Fn(&T) -> Result<T, String> {
     move |&v| if v >= low && v <= high { Ok(v) } else { Err(format!("{v} is not between {low} and {high}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_is_made_of_a_file_beside_the_config() {
+        let password = origin("/run/credentials/edgecam.service/mqtt-password");
+        assert_eq!(password.as_deref(), Some("/etc/edgecam/mqtt-password"));
+        assert_eq!(origin("/run/credentials/other.service/mqtt-password"), None);
+        assert_eq!(origin("/etc/edgecam/mqtt-password"), None);
+    }
 }

@@ -48,6 +48,12 @@ pub struct Config {
     pub places: Places,
 }
 
+/// The folder of the service's config.
+pub const SERVICE_FOLDER: &str = "/etc/edgecam";
+
+/// Where systemd shows the service its credentials.
+pub const CREDENTIALS: &str = "/run/credentials/edgecam.service";
+
 /// Bytes of the longest text in an MQTT packet (MQTT 3.1.1, 1.5.3).
 const MAX_STRING: usize = 65_535;
 

@@ -2,13 +2,12 @@
 
 use super::unit::Unit;
 use super::{Board, Finding};
-use crate::config::Config;
+use crate::config::{CREDENTIALS, Config, SERVICE_FOLDER};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Where systemd puts what the unit loads with `LoadCredential`.
-const CREDENTIALS: &str = "/run/credentials/edgecam.service";
+/// What makes them.
 const USERS: &str = "`sudo systemd-sysusers`, then `sudo systemctl restart edgecam`";
 
 /// A line of `/etc/passwd` or `/etc/group`: its number, and the members of a group.
@@ -87,7 +86,7 @@ fn apex(board: &Board, unit: &Unit) -> Option<Finding> {
 pub(super) fn password_file(config: &Config) -> Option<PathBuf> {
     let file = config.mqtt.as_ref()?.password_file.as_ref()?;
     Some(match file.strip_prefix(CREDENTIALS) {
-        Ok(name) => Path::new("/etc/edgecam").join(name),
+        Ok(name) => Path::new(SERVICE_FOLDER).join(name),
         Err(_) => file.clone(),
     })
 }
@@ -95,7 +94,8 @@ pub(super) fn password_file(config: &Config) -> Option<PathBuf> {
 fn password(board: &Board, unit: Option<&Unit>, config: &Config) -> Option<Finding> {
     let path = password_file(config)?;
     let name = path.display();
-    let credential = config.mqtt.as_ref()?.password_file.as_ref()?.starts_with(CREDENTIALS);
+    // systemd hands over what is in the service's folder.
+    let credential = path.parent() == Some(Path::new(SERVICE_FOLDER));
     let write = format!(
         "`sudo install -m 600 /dev/stdin {name} <<< 'secret'`, then `sudo systemctl restart edgecam`"
     );

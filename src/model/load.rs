@@ -71,6 +71,19 @@ impl std::fmt::Debug for Model {
 #[error("{0}")]
 pub struct ModelError(pub String);
 
+impl ModelFiles {
+    /// The names of the classes, as far as they are known without running the model; else empty.
+    pub fn class_names(&self) -> Result<Vec<String>, ModelError> {
+        let name = self.path.display();
+        let refuse = |why: String| ModelError(format!("read model {name}: {why}"));
+        let file = read(&self.path).map_err(refuse)?;
+        verify(&file).map_err(refuse)?;
+        let metadata = Metadata::of(&file, Graph::of(&file).metadata, &self.path);
+        let named = labels(self, &metadata)?;
+        Ok(named.map(|(labels, _)| labels.names().to_vec()).unwrap_or_default())
+    }
+}
+
 impl Model {
     /// Loads a model and finds out what it is.
     pub fn load(runtime: &Arc<Runtime>, files: &ModelFiles) -> Result<Self, ModelError> {

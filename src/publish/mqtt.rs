@@ -76,15 +76,40 @@ async fn wait(mut delay: Duration, pulse: &Pulse, shutdown: &Shutdown) {
 
 /// Connects once under another client id, to see whether the broker accepts us, and disconnects.
 pub fn try_connect(config: &Mqtt, timeout: Duration) -> Result<(), String> {
-    let config = Mqtt { client_id: format!("{}-check", config.client_id), ..config.clone() };
+    trial(Connection::trial(config, || config.password()), None, timeout)
+}
+
+/// The same with `password` instead of the one in the config's file.
+pub fn try_password(config: &Mqtt, password: Option<&str>, timeout: Duration) -> Result<(), String> {
+    trial(Connection::trial(config, || Ok(password.map(str::to_owned))), None, timeout)
+}
+
+/// The same, and leaves `payload` with the broker, on `<prefix>/<topic>`, for those who listen now: it is not
+/// retained.
+pub fn try_message(config: &Mqtt, topic: &str, payload: &str, timeout: Duration) -> Result<(), String> {
+    let topic = format!("{}/{topic}", config.prefix);
+    trial(Connection::trial(config, || config.password()), Some((&topic, payload)), timeout)
+}
+
+fn trial(
+    connection: Result<Connection, String>,
+    message: Option<(&str, &str)>,
+    timeout: Duration,
+) -> Result<(), String> {
+    let mut connection = connection?;
     let tasks =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     tasks.block_on(async {
-        let mut connection = Connection::new(&config)?;
-        match tokio::time::timeout(timeout, connection.accepted()).await {
-            Ok(accepted) => accepted,
-            Err(_) => Err(format!("no answer within {} s", timeout.as_secs())),
-        }
+        let tried = async {
+            connection.accepted().await?;
+            match message {
+                Some((topic, payload)) => connection.deliver(topic, payload).await,
+                None => Ok(()),
+            }
+        };
+        let result = tokio::time::timeout(timeout, tried).await;
+        connection.disconnect().await;
+        result.unwrap_or_else(|_| Err(format!("no answer within {} s", timeout.as_secs())))
     })
 }
 

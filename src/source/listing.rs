@@ -58,6 +58,13 @@ pub fn cameras() -> Vec<CameraInfo> {
     usb.chain(rpicam::cameras()).collect()
 }
 
+/// The name of a device that stays with its camera, below `/dev/v4l/by-id`.
+#[must_use]
+pub fn by_id(device: &Path) -> Option<PathBuf> {
+    let mut links = links(Path::new("/dev/v4l/by-id")).into_iter();
+    links.find(|(target, _)| target == device).map(|(_, link)| link)
+}
+
 /// The table that people read; says so when there is no camera.
 #[must_use]
 pub fn table(cameras: &[CameraInfo]) -> String {

@@ -23,6 +23,7 @@ mod publish;
 mod pull;
 mod scenes;
 mod selftest;
+mod setup;
 mod source;
 mod support;
 mod unit;

@@ -142,7 +142,7 @@ events_now() {
 # Events of which no end was heard.
 unended() {
     heard 'edgecam/events' | grep -o '"type":"\(new\|end\)".*' | sed -n 's/"type":"\([a-z]*\)".*"after":{"id":"\([^"]*\)".*/\2 \1/p' |
-        sort | awk '{ if ($2 == "new") open[$1] = 1; else delete open[$1] } END { for (id in open) print id }'
+        awk '{ heard[$2, $1] = 1; ids[$1] } END { for (id in ids) if (heard["new", id] && !heard["end", id]) print id }'
 }
 killed() {
     events_now || exit 1

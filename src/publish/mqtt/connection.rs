@@ -68,29 +68,31 @@ pub struct Connection {
 impl Connection {
     /// Reads the password and the certificates; connects at the first poll.
     pub fn new(config: &Mqtt) -> Result<Self, String> {
-        let mut options = MqttOptions::new(&config.client_id, &config.host, config.port);
-        options
-            .set_keep_alive(config.keep_alive)
-            .set_clean_session(true)
-            .set_max_packet_size(MAX_PACKET, MAX_PACKET);
+        let mut options = options(config, &config.client_id, || config.password())?;
         options.set_last_will(LastWill::new(
             format!("{}/available", config.prefix),
             "offline",
             QoS::AtLeastOnce,
             true,
         ));
-        if let Some(username) = &config.username {
-            options.set_credentials(username, config.password()?.unwrap_or_default());
-        }
-        if let Some(files) = &config.tls {
-            options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls::client(files)?)));
-        }
+        Ok(Self::with(config, options))
+    }
+
+    /// One under another client id, which leaves no will.
+    pub fn trial(
+        config: &Mqtt,
+        password: impl FnOnce() -> Result<Option<String>, String>,
+    ) -> Result<Self, String> {
+        Ok(Self::with(config, options(config, &format!("{}-check", config.client_id), password)?))
+    }
+
+    fn with(config: &Mqtt, options: MqttOptions) -> Self {
         let (client, mut events) = AsyncClient::new(options, REQUESTS);
         events.network_options.set_connection_timeout(CONNECT_TIMEOUT_S);
         let name = format!("{}:{}", config.host, config.port);
         let stage = Stage { tls: config.tls.is_some(), accepted: false };
         let (handed, sent, commands) = (VecDeque::new(), HashMap::new(), BTreeMap::new());
-        Ok(Self { client, events, name, stage, handed, sent, waiting: None, commands, birth: None })
+        Self { client, events, name, stage, handed, sent, waiting: None, commands, birth: None }
     }
 
     /// Until the broker accepts us; the error says why it does not.
@@ -106,6 +108,24 @@ impl Connection {
                 Err(e) => return Err(why(&e, self.stage)),
             }
         }
+    }
+
+    /// Publishes one message, and waits until the broker has it.
+    pub async fn deliver(&mut self, topic: &str, payload: &str) -> Result<(), String> {
+        self.client.try_publish(topic, QoS::AtLeastOnce, false, payload).map_err(|e| e.to_string())?;
+        loop {
+            match self.events.poll().await {
+                Ok(Event::Incoming(Incoming::PubAck(_))) => return Ok(()),
+                Ok(_) => {}
+                Err(e) => return Err(why(&e, self.stage)),
+            }
+        }
+    }
+
+    /// Says goodbye, for as long as that takes at most.
+    pub async fn disconnect(&mut self) {
+        let _ = self.client.try_disconnect();
+        let _ = tokio::time::timeout(DISCONNECT, async { while self.events.poll().await.is_ok() {} }).await;
     }
 
     /// Connects and publishes `state`, then what waits in `outbox`, until the connection breaks or `shutdown`
@@ -170,8 +190,7 @@ impl Connection {
         }
         state.connected.store(false, Ordering::Release);
         let _ = tokio::time::timeout(FAREWELL, self.farewell(state, outbox)).await;
-        let _ = self.client.try_disconnect();
-        let _ = tokio::time::timeout(DISCONNECT, async { while self.events.poll().await.is_ok() {} }).await;
+        self.disconnect().await;
         Lost::Stopped
     }
 
@@ -292,6 +311,26 @@ impl Connection {
             Err(_) => false,
         }
     }
+}
+
+/// How to reach the broker; `password` is asked for where there is a user name.
+fn options(
+    config: &Mqtt,
+    client_id: &str,
+    password: impl FnOnce() -> Result<Option<String>, String>,
+) -> Result<MqttOptions, String> {
+    let mut options = MqttOptions::new(client_id, &config.host, config.port);
+    options
+        .set_keep_alive(config.keep_alive)
+        .set_clean_session(true)
+        .set_max_packet_size(MAX_PACKET, MAX_PACKET);
+    if let Some(username) = &config.username {
+        options.set_credentials(username, password()?.unwrap_or_default());
+    }
+    if let Some(files) = &config.tls {
+        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls::client(files)?)));
+    }
+    Ok(options)
 }
 
 /// Until the outbox may have something; without one, for ever.
