@@ -172,7 +172,8 @@ mod tests {
             (20, 100, Level::Warn),
             (199, 1000, Level::Warn),
             (200, 1000, Level::Ok),
-            (1400, 30_000, Level::Warn),
+            (1000, 30_000, Level::Warn),
+            (1400, 30_000, Level::Ok),
             (1600, 30_000, Level::Ok),
         ] {
             assert_eq!(level(&board, "/var/lib/edgecam", free, total), expected, "{free} of {total}");
