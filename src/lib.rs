@@ -48,6 +48,7 @@ pub mod control;
 pub mod shutdown;
 pub mod systemd;
 pub mod telemetry;
+pub mod thermal;
 pub mod vitals;
 
 pub mod allocations;

@@ -23,5 +23,6 @@ mod scenes;
 mod selftest;
 mod source;
 mod support;
+mod thermal;
 mod unit;
 mod web;
