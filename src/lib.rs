@@ -49,6 +49,7 @@ pub mod doctor;
 pub mod shutdown;
 pub mod systemd;
 pub mod telemetry;
+pub mod thermal;
 pub mod vitals;
 
 pub mod allocations;

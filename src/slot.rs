@@ -112,6 +112,13 @@ impl Slots {
         }
     }
 
+    /// Lets `time` pass, in which frames go on being overwritten; a close ends it.
+    pub fn rest(&self, time: Duration) {
+        let places = self.lock();
+        let rest = self.filled.wait_timeout_while(places, time, |places| !places.closed);
+        drop(rest.unwrap_or_else(PoisonError::into_inner));
+    }
+
     /// Ends every wait: what is fresh can still be taken, nothing new is waited for.
     pub fn close(&self) {
         self.lock().closed = true;
@@ -252,5 +259,21 @@ mod tests {
         assert_eq!(slots.take(&mut frame, Duration::from_secs(60)), Taken::From(0));
         assert_eq!(slots.take(&mut frame, Duration::from_secs(60)), Taken::Closed);
         assert!(!slots.wait_empty(0, Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn a_rest_takes_its_time_whatever_comes_and_a_close_ends_it() {
+        let (slots, start) = (Slots::new(1), Instant::now());
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..50).for_each(|n| slots.put(0, &mut numbered(n))));
+            slots.rest(Duration::from_millis(50));
+        });
+        assert!(start.elapsed() >= Duration::from_millis(50));
+        assert_eq!(slots.dropped(0), 49);
+        std::thread::scope(|scope| {
+            scope.spawn(|| slots.rest(Duration::from_secs(60)));
+            slots.close();
+        });
+        assert!(start.elapsed() < Duration::from_secs(30));
     }
 }

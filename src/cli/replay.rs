@@ -154,7 +154,7 @@ impl Watcher {
     /// The whole path of one frame, and its lines.
     fn look(&mut self, frame: &Frame, out: &mut dyn Write) -> anyhow::Result<()> {
         if let Some(gate) = &mut self.gate
-            && !gate.admits(frame, self.follower.is_unsettled())?
+            && !gate.wants(frame, self.follower.is_unsettled(), true)?
         {
             self.follower.nothing_moved(frame.captured.instant);
             return Ok(());

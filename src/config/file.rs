@@ -20,6 +20,7 @@ pub struct File {
     pub outbox: Option<Outbox>,
     pub homeassistant: Option<HomeAssistant>,
     pub stats: Option<Stats>,
+    pub thermal: Option<Thermal>,
     pub runtime: Option<Runtime>,
     pub collect: Option<Collect>,
     #[serde(default)]
@@ -64,6 +65,13 @@ pub struct HomeAssistant {
 #[serde(deny_unknown_fields)]
 pub struct Stats {
     pub interval: Value<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Thermal {
+    pub enabled: Option<bool>,
+    pub limit: Value<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -38,6 +38,8 @@ pub struct Config {
     pub homeassistant: Option<HomeAssistant>,
     /// How often figures are published.
     pub stats_interval: Duration,
+    /// When models look less often for the heat; absent: never.
+    pub thermal: Option<Thermal>,
     /// The runtime library, when it is not to be searched for.
     pub runtime_library: Option<PathBuf>,
     /// The models that cameras use, by name.
@@ -102,6 +104,25 @@ pub fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
         ("mqtt.listen", embedded(old).zip(embedded(new)).is_some_and(|(old, new)| old != new)),
     ];
     keys.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key.to_owned()).collect()
+}
+
+/// When models look less often.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Thermal {
+    /// From here on, in °C.
+    pub limit: f64,
+}
+
+impl Default for Thermal {
+    /// 75 °C: a Pi's firmware lowers the clock from 80 °C on, step by step
+    /// (<https://www.raspberrypi.com/documentation/computers/raspberry-pi.html#frequency-management-and-thermal-control>),
+    /// and a Pi 5's fan runs at its full speed from 75 °C on (`fan_temp3` in the kernel's
+    /// <https://github.com/raspberrypi/linux/blob/rpi-6.12.y/arch/arm/boot/dts/overlays/README>): cooling has no
+    /// more to give there. The soft limit of a Pi 3B+, 60 °C, costs a seventh of its clock, less than the first
+    /// step would.
+    fn default() -> Self {
+        Self { limit: 75.0 }
+    }
 }
 
 /// How to reach the broker.

@@ -5,7 +5,7 @@ use super::events_checks;
 use super::file;
 use super::lenient::start;
 use super::value::{broker, bytes, default_client_id, duration, expanded, name, printable};
-use super::{Camera, Classify, Collect, Config, MAX_STRING, Model, Mqtt, Places, Tls};
+use super::{Camera, Classify, Collect, Config, MAX_STRING, Model, Mqtt, Places, Thermal, Tls};
 use crate::array::Array;
 use crate::back_off::BackOff;
 use crate::geometry::NormBox;
@@ -39,6 +39,7 @@ pub(super) fn config(file: &file::File, c: &mut Checker<'_>) -> Option<Config> {
     let homeassistant = events_checks::homeassistant(file.homeassistant.as_ref(), c);
     let stats = file.stats.as_ref().and_then(|s| s.interval.clone());
     let stats_interval = c.duration("interval", stats.as_ref(), (SECOND, 24 * HOUR), DEFAULT_STATS_INTERVAL);
+    let thermal = thermal(file.thermal.as_ref(), c);
     let library = file.runtime.as_ref().and_then(|r| r.library.clone());
     let runtime_library = c.file("library", library.as_ref());
     let models: Vec<Option<Model>> = file.model.iter().map(|(name, m)| model(name, m, c)).collect();
@@ -61,6 +62,7 @@ pub(super) fn config(file: &file::File, c: &mut Checker<'_>) -> Option<Config> {
         outbox,
         homeassistant,
         stats_interval,
+        thermal,
         runtime_library,
         models: models.into_iter().collect::<Option<_>>()?,
         cameras: cameras.into_iter().collect::<Option<_>>()?,
@@ -220,6 +222,13 @@ fn model(name: &Spanned<String>, table: &Spanned<file::Model>, c: &mut Checker<'
         threads: threads.map_or((cores - 1).clamp(1, MOST_DEFAULT_THREADS), |t| t as usize),
         manifest,
     })
+}
+
+fn thermal(table: Option<&file::Thermal>, c: &mut Checker<'_>) -> Option<Thermal> {
+    let usual = Thermal::default();
+    let Some(k) = table else { return Some(usual) };
+    let limit = c.checked("limit", k.limit.as_ref(), within(40.0, 100.0));
+    k.enabled.unwrap_or(true).then_some(Thermal { limit: limit.unwrap_or(usual.limit) })
 }
 
 fn collect(k: &file::Collect, c: &mut Checker<'_>) -> Collect {

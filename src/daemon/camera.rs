@@ -7,6 +7,7 @@ use crate::shutdown::Shutdown;
 use crate::slot::Outlet;
 use crate::source::capture::{Capture, CaptureConfig, CaptureCounters, Outcome, pulse_deadline};
 use crate::source::opener;
+use crate::thermal::Dial;
 use crate::vitals::Vitals;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,6 +28,8 @@ pub struct Known {
     pub processed: AtomicU64,
     /// Frames that no model needed to look at.
     pub passed: AtomicU64,
+    /// Frames that no model looked at for the heat.
+    pub slowed: AtomicU64,
     /// Counts of its capture.
     pub capture: CaptureCounters,
 }
@@ -61,6 +64,8 @@ pub struct Context {
     pub lost: Arc<AtomicU64>,
     /// Makes ids unique: of this run of the daemon.
     pub seed: Arc<str>,
+    /// How much of their time models may work.
+    pub dial: Arc<Dial>,
 }
 
 impl Camera {

@@ -75,7 +75,7 @@ impl Engine {
         let prepare = std::thread::Builder::new().name(format!("prepare {}", config.name)).spawn({
             let (slots, cameras) = (Arc::clone(&slots), Arc::clone(&cameras));
             let pulse = context.vitals.register(format!("preparing for model {}", config.name), DEADLINE);
-            let sink = Arc::clone(&context.sink);
+            let (sink, dial) = (Arc::clone(&context.sink), Arc::clone(&context.dial));
             move || {
                 let mut told: Option<Instant> = None;
                 let mut bad = |name: &str, known: &Known, why: &crate::preprocess::PreprocessError| {
@@ -96,10 +96,14 @@ impl Engine {
                             known.capture.used.fetch_add(1, Ordering::Relaxed);
                             known.passed.fetch_add(1, Ordering::Relaxed);
                         }
+                        Told::Slowed => {
+                            known.capture.used.fetch_add(1, Ordering::Relaxed);
+                            known.slowed.fetch_add(1, Ordering::Relaxed);
+                        }
                         Told::Moving(moving) => sink.publish(&Publication::Motion { camera: name, moving }),
                     }
                 };
-                prepare_frames(&slots, &mut entrances, &prepare, &mut tell, &pulse);
+                prepare_frames(&slots, &mut entrances, &prepare, &dial, &mut tell, &pulse);
             }
         })?;
         let infer = std::thread::Builder::new().name(format!("infer {}", config.name)).spawn({

@@ -151,6 +151,7 @@ impl Fleet {
         let entrance = Entrance {
             preprocessor: preprocessor.with_mask(Arc::clone(&camera.mask)),
             keeps_frames: reader.wants_frames(),
+            leaves_none_out: matches!(camera.source, config::Source::Files { .. }),
             gate,
             switches: Arc::clone(switches),
             reporter: reporter(),

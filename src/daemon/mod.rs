@@ -12,6 +12,7 @@ mod recorder;
 mod report;
 mod signals;
 mod state_directory;
+mod thermal;
 mod tried;
 
 use crate::config::{self, Config};
@@ -21,6 +22,7 @@ use crate::publish::Publication;
 use crate::shutdown::Shutdown;
 use crate::systemd::{self, Notifier};
 use crate::telemetry::machine::Machine;
+use crate::thermal::Dial;
 use crate::vitals::Vitals;
 pub use fit::{misfits, second_misfit};
 pub use plan::files;
@@ -37,6 +39,7 @@ pub use state_directory::state_directory;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use thermal::Care;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -92,6 +95,7 @@ struct Daemon {
     fleet: Fleet,
     publishing: Publishing,
     recorder: Recorder,
+    care: Care,
     context: Context,
     notifier: Notifier,
     shutdown: Shutdown,
@@ -137,7 +141,10 @@ impl Daemon {
             reports: recorder.reports(),
             lost: Arc::clone(&recorder.lost),
             seed: seed().into(),
+            dial: Arc::<Dial>::default(),
         };
+        let Context { sink, dial, changed, .. } = &context;
+        let care = Care::start(config.thermal, dial, Arc::clone(sink), changed, shutdown.clone());
         fleet.apply(plan, &runtime, &context, &|camera| publishing.parked(camera)).await?;
         let (asks, reloads) = mpsc::channel(1);
         let control = match Listener::bind(&control::listen_path()) {
@@ -159,6 +166,7 @@ impl Daemon {
             fleet,
             publishing,
             recorder,
+            care,
             context,
             notifier,
             shutdown,
@@ -261,7 +269,8 @@ impl Daemon {
     /// A line for `systemctl status`.
     fn status(&self) -> String {
         let online = self.fleet.cameras.values().filter(|c| c.known.online.load(Ordering::Relaxed)).count();
-        format!("{online} of {} cameras online", self.fleet.cameras.len())
+        let slowed = thermal::in_words(&self.context.dial);
+        format!("{online} of {} cameras online{slowed}", self.fleet.cameras.len())
     }
 
     fn tell_stats(&mut self) {
@@ -270,8 +279,9 @@ impl Daemon {
             log::warn!("events come faster than they can be written down: {lost} were lost so far");
             self.events_lost = lost;
         }
-        let figures =
-            report::Figures { mqtt: self.publishing.figures(), outbox: self.publishing.outbox(), lost };
+        let thermal = thermal::figures(self.config.thermal, &self.context.dial);
+        let (mqtt, outbox) = (self.publishing.figures(), self.publishing.outbox());
+        let figures = report::Figures { mqtt, outbox, lost, thermal };
         let stats = self.stats.collect(&self.fleet, &figures);
         self.context.sink.publish(&Publication::Stats(&stats));
         self.notifier.status(&self.status());
@@ -309,6 +319,10 @@ impl Daemon {
         if new.stats_interval != self.config.stats_interval {
             *ticker = tokio::time::interval_at(Instant::now() + new.stats_interval, new.stats_interval);
             changes.push("stats.interval: changed".to_owned());
+        }
+        if new.thermal != self.config.thermal {
+            self.care.configure(new.thermal);
+            changes.push("thermal: changed".to_owned());
         }
         self.config = new;
         self.tell_info();

@@ -63,6 +63,8 @@ pub struct Figures {
     pub outbox: Option<outbox::Figures>,
     /// Events that never reached it.
     pub lost: u64,
+    /// Of thermal care.
+    pub thermal: Option<Value>,
 }
 
 /// Makes `stats`: what happened since the last time.
@@ -101,6 +103,7 @@ impl Stats {
             "models": models,
             "process": self.process.sample(),
             "machine": self.machine.figures(),
+            "thermal": figures.thermal,
             "boot_id": self.machine.boot_id(),
             "mqtt": figures.mqtt,
             "outbox": figures.outbox.map(|o| json!({
@@ -131,6 +134,7 @@ impl Stats {
             "captured": captured,
             "processed": processed,
             "passed": count(&known.passed),
+            "slowed": count(&known.slowed),
             "dropped": dropped,
             "dropped_bad": count(&known.capture.dropped_bad),
             "over_rate": count(&known.capture.over_rate),

@@ -77,6 +77,7 @@ fn a_lamp_is_light_and_settles() {
                 Motion { moving: false, area: 0.0, learning: false },
                 false,
                 Duration::MAX,
+                true,
             );
             let mut looks = 0;
             let mut learnt = false;
@@ -86,7 +87,7 @@ fn a_lamp_is_light_and_settles() {
                 let motion = gate.look(&stage.next(|l, x, y| lamp(l, x, y) * (1.0 + late))).expect("a frame");
                 assert!(!motion.moving, "{name}, {fps} fps, sigma {sigma}, frame {i}: {motion:?}");
                 learnt |= motion.learning;
-                looks += u32::from(keeper.wants(stage.now(), motion, false, Duration::MAX));
+                looks += u32::from(keeper.wants(stage.now(), motion, false, Duration::MAX, true));
             }
             assert_eq!(looks, u32::from(learnt), "{name}, {fps} fps: one look once it has settled");
         }

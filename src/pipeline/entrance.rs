@@ -12,6 +12,8 @@ pub enum Told<'a> {
     Bad(&'a PreprocessError),
     /// The model need not look at a frame.
     Passed,
+    /// It would, but for the heat.
+    Slowed,
     /// Something begins to move, or nothing moves any more.
     Moving(bool),
 }
@@ -23,6 +25,8 @@ pub struct Entrance {
     pub preprocessor: Preprocessor,
     /// Whether the frame itself is looked at once more.
     pub keeps_frames: bool,
+    /// The model looks at every frame that it wants, however long they wait.
+    pub leaves_none_out: bool,
     /// Lets through what moves; absent: all.
     pub gate: Option<Gate>,
     /// What commands and the other thread say.
@@ -36,11 +40,11 @@ impl Entrance {
     #[must_use]
     pub fn open(preprocessor: Preprocessor, keeps_frames: bool) -> Self {
         let switches = Arc::new(Switches::new(0.0));
-        Self { preprocessor, keeps_frames, gate: None, switches, reporter: None }
+        Self { preprocessor, keeps_frames, leaves_none_out: false, gate: None, switches, reporter: None }
     }
 
-    /// Whether the model is to look at `frame`.
-    pub(super) fn admits(&mut self, frame: &Frame, told: &mut dyn FnMut(Told<'_>)) -> bool {
+    /// Whether the model is to look at `frame`, if it `may`.
+    pub(super) fn admits(&mut self, frame: &Frame, may: bool, told: &mut dyn FnMut(Told<'_>)) -> bool {
         let Self { gate, switches, reporter, .. } = self;
         switches.note_frame();
         if let Some(reporter) = reporter
@@ -53,23 +57,27 @@ impl Entrance {
             told(Told::Passed);
             return false;
         }
-        let Some(gate) = gate else { return true };
-        let before = gate.moving();
-        match gate.admits(frame, switches.is_unsettled()) {
-            Ok(admitted) => {
-                if let Some(moving) = gate.moving().filter(|_| gate.moving() != before) {
-                    told(Told::Moving(moving));
+        if let Some(gate) = gate {
+            let before = gate.moving();
+            let wanted = match gate.wants(frame, switches.is_unsettled(), may) {
+                Ok(wanted) => wanted,
+                Err(e) => {
+                    told(Told::Bad(&e));
+                    return false;
                 }
-                if !admitted {
-                    switches.note_still(frame.captured);
-                    told(Told::Passed);
-                }
-                admitted
+            };
+            if let Some(moving) = gate.moving().filter(|_| gate.moving() != before) {
+                told(Told::Moving(moving));
             }
-            Err(e) => {
-                told(Told::Bad(&e));
-                false
+            if !wanted {
+                switches.note_still(frame.captured);
+                told(Told::Passed);
+                return false;
             }
         }
+        if !may {
+            told(Told::Slowed);
+        }
+        may
     }
 }

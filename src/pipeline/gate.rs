@@ -27,11 +27,12 @@ impl Gate {
         Ok(Self { motion, keeper: Gatekeeper::default(), keep_alive, moving: None })
     }
 
-    /// Whether the model is to look at `frame`, which it must where what it saw is `unsettled`.
-    pub fn admits(&mut self, frame: &Frame, unsettled: bool) -> Result<bool, PreprocessError> {
+    /// Whether the model is to look at `frame`, which it must where what it saw is `unsettled`. If it can't,
+    /// since it `may` not, it must look at the next one that it may.
+    pub fn wants(&mut self, frame: &Frame, unsettled: bool, may: bool) -> Result<bool, PreprocessError> {
         let motion = self.motion.look(frame)?;
         self.moving = Some(motion.moving);
-        Ok(self.keeper.wants(frame.captured.instant, motion, unsettled, self.keep_alive))
+        Ok(self.keeper.wants(frame.captured.instant, motion, unsettled, self.keep_alive, may))
     }
 
     /// Whether something moves, or moved a moment ago; `None` before the first frame.

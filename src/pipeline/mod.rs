@@ -3,6 +3,7 @@
 //! No locks, no logging, no sleeping, no wall clock: time arrives on the frame, and a [`Stopwatch`]
 //! takes the latencies.
 
+mod brake;
 mod cascade;
 mod entrance;
 mod gate;
@@ -40,6 +41,14 @@ pub struct Latencies {
     pub decode: Duration,
     /// From capture to the end.
     pub total: Duration,
+}
+
+impl Latencies {
+    /// The time in which the processor worked on the frame.
+    #[must_use]
+    pub fn work(&self) -> Duration {
+        self.preprocess + self.infer + self.decode
+    }
 }
 
 /// Takes the latencies of one frame; travels with it.
@@ -242,3 +251,6 @@ pub fn step(
     }
     Ok(prepared)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The data path on two threads: one prepares frame n+1 while the other has the model look at frame n.
 //! Two inputs go round between them; with a frame in each, cameras are left to overwrite their newest.
 
+use super::brake::Brake;
 use super::{Cascade, Entrance, Filter, Prepared, StepError, Stopwatch, Told, Watcher};
 use super::{finish, infer, look_again, prepare};
 use crate::collect::Collector;
@@ -10,6 +11,7 @@ use crate::frame::{Frame, Timestamp};
 use crate::infer::{InferError, InputMemory};
 use crate::model::Model;
 use crate::slot::{Slots, Taken};
+use crate::thermal::Dial;
 use crate::vitals::Pulse;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -24,6 +26,8 @@ const BEAT: Duration = Duration::from_millis(500);
 pub struct Carrier {
     input: Box<dyn InputMemory>,
     frame: Frame,
+    /// What the last look at it took of the processor's time.
+    took: Duration,
 }
 
 /// What becomes of a camera's answers.
@@ -110,25 +114,33 @@ impl Spare {
         let (ready, jobs) = sync_channel(1);
         for _ in 0..2 {
             // The channel holds both, and its receiver is alive.
-            let _ = spare.send(Carrier { input: model.engine.new_input()?, frame: Frame::empty() });
+            let (input, frame, took) = (model.engine.new_input()?, Frame::empty(), Duration::ZERO);
+            let _ = spare.send(Carrier { input, frame, took });
         }
         Ok(Self { prepare: (spares, ready), infer: (spare, jobs) })
     }
 }
 
-/// Takes the newest frame of each camera in turn and prepares it, until the slots are closed or the
-/// other thread ended. What happens else is told to `told`.
+/// Takes the newest frame of each camera in turn and prepares it, no more of them than `dial` says, until
+/// the slots are closed or the other thread ended. What happens else is told to `told`.
 pub fn prepare_frames(
     slots: &Slots,
     entrances: &mut [Entrance],
     (spares, ready): &(Receiver<Carrier>, SyncSender<Job>),
+    dial: &Dial,
     told: &mut dyn FnMut(usize, Told<'_>),
     pulse: &Pulse,
 ) {
     let mut frame = Frame::empty();
     let mut spare = None;
+    let mut brake = Brake::new(dial, entrances.len());
     loop {
         pulse.beat();
+        let rest = brake.rest(Instant::now());
+        if !rest.is_zero() && !slots.is_closed() {
+            slots.rest(rest.min(BEAT));
+            continue;
+        }
         let mut carrier = match spare.take() {
             Some(carrier) => carrier,
             None => match spares.recv_timeout(BEAT) {
@@ -147,12 +159,14 @@ pub fn prepare_frames(
         };
         let mut watch = Stopwatch::start(&frame);
         let entrance = &mut entrances[camera];
-        if !entrance.admits(&frame, &mut |news| told(camera, news)) {
+        let may = brake.may_look(camera, slots.dropped(camera)) || entrance.leaves_none_out;
+        if !entrance.admits(&frame, may, &mut |news| told(camera, news)) {
             spare = Some(carrier);
             continue;
         }
         match prepare(&mut entrance.preprocessor, &frame, carrier.input.bytes_mut(), &mut watch) {
             Ok(prepared) => {
+                brake.look(camera, Instant::now(), carrier.took);
                 let (seq, captured) = (frame.seq, frame.captured);
                 if entrance.keeps_frames {
                     std::mem::swap(&mut frame, &mut carrier.frame);
@@ -202,6 +216,7 @@ pub fn infer_frames(
             Ok(()) => look(model, &mut cameras[job.camera], &mut job, &mut answer, seen),
             Err(e) => seen(&job, Seen::Nothing(&e)),
         }
+        job.carrier.took = job.watch.latencies.work();
         // Full it never is; without a receiver the carrier is dropped.
         let _ = spare.send(job.carrier);
     }

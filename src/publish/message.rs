@@ -62,7 +62,8 @@ pub fn classification(seen: &Observation<'_>) -> Vec<u8> {
     message.to_string().into_bytes()
 }
 
-/// First parts of topics below the prefix or below a camera that mean something of their own.
+/// First parts of topics below the prefix or below a camera that mean something of their own. `thermal` is
+/// left to cameras, which may well be called so: nothing of a camera is told in a topic of one part.
 pub const RESERVED: [&str; 14] = [
     "all",
     "available",

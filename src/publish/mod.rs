@@ -146,6 +146,8 @@ pub enum Publication<'a> {
     Cameras(&'a [Watch<'a>]),
     /// The retained description of this program and its hardware, as JSON.
     Info(&'a serde_json::Value),
+    /// What heat makes of the models' share of time, as JSON; none where that is of no account.
+    Thermal(Option<&'a serde_json::Value>),
     /// The periodic figures, as JSON.
     Stats(&'a serde_json::Value),
 }

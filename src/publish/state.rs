@@ -241,6 +241,18 @@ impl State {
         }
     }
 
+    fn set_thermal(&self, state: Option<&serde_json::Value>) {
+        let mut inner = self.lock();
+        let changed = match state {
+            Some(state) => inner.retained.set("thermal", state.to_string().into_bytes()),
+            None => inner.retained.is_set("thermal") && inner.retained.set("thermal", Vec::new()),
+        };
+        drop(inner);
+        if changed {
+            self.changed.notify_one();
+        }
+    }
+
     /// A camera that left the config may still end: that is of no account.
     fn set_status(&self, camera: &str, status: CameraStatus) {
         let mut inner = self.lock();
@@ -271,6 +283,7 @@ impl State {
             cameras.insert(name.clone(), state.configured(watch));
         }
         let mut wanted = BTreeSet::from(["available".to_owned(), "info".to_owned()]);
+        wanted.extend(retained.is_set("thermal").then(|| "thermal".to_owned()));
         retained.set("available", b"online".to_vec());
         for (name, camera) in cameras.iter_mut() {
             let status = format!("{name}/status");
@@ -326,6 +339,7 @@ impl Sink for State {
             Publication::Status { camera, status } => self.set_status(camera, *status),
             Publication::Cameras(cameras) => self.set_cameras(cameras),
             Publication::Info(info) => self.set("info", info.to_string().into_bytes()),
+            Publication::Thermal(state) => self.set_thermal(*state),
             Publication::Detect { camera, on } => self.set_detect(camera, *on),
             Publication::Threshold { camera, threshold } => self.set_threshold(camera, *threshold),
             Publication::Motion { camera, moving } => self.set_motion(camera, *moving),

@@ -33,6 +33,9 @@ enabled = true
 discovery_prefix = "ha"
 [stats]
 interval = "30s"
+[thermal]
+enabled = true
+limit = 70
 [runtime]
 library = "Cargo.toml"
 [model.coco]
@@ -104,6 +107,7 @@ fn the_good_one_is_good() {
         (first.mask.len(), first.zones[0].inertia, first.filters["person"].area),
         (1, 2, [0.002, 0.5])
     );
+    assert_eq!(config.thermal.map(|thermal| thermal.limit), Some(70.0));
     assert_eq!(config.outbox.sync_interval, std::time::Duration::ZERO);
     assert!(config.homeassistant.is_some_and(|ha| ha.discovery_prefix == "ha"));
     let collect = config.cameras[4].collect.as_ref().expect("it is for every camera");
@@ -209,6 +213,9 @@ fn values_out_of_range_are_told_with_their_line() {
         ("sync_interval = \"0\"", "sync_interval = \"2h\"", "more than 1h"),
         ("quality = 70", "quality = 0", "between 1 and 100"),
         ("max_bytes = \"100KiB\"", "max_bytes = \"2MiB\"", "between 8KiB and 900KiB"),
+        ("limit = 70", "limit = 39.9", "limit: 39.9 is not between 40 and 100"),
+        ("limit = 70", "limit = 101", "limit: 101 is not between 40 and 100"),
+        ("limit = 70", "limits = 70", "did you mean limit?"),
         ("rotation = 180", "rotation = 90", "0 or 180"),
         (
             "size = [64, 48] } }\nmodel = \"coco\"\n[[camera]]\nname = \"d\"",
@@ -227,6 +234,20 @@ fn values_out_of_range_are_told_with_their_line() {
         let found = problems(&GOOD.replacen(good, bad, 1));
         assert!(found.len() == 1 && found[0].contains(part), "{bad} gives {found:#?}");
     }
+}
+
+#[test]
+fn thermal_care_is_usual_and_can_be_left_out() {
+    let limit = |table: &str| {
+        let text = GOOD.replace("[thermal]\nenabled = true\nlimit = 70\n", table);
+        let config = parse(&text, &project().join("test.toml")).expect("a good config");
+        config.thermal.map(|thermal| thermal.limit)
+    };
+    assert_eq!(
+        [limit(""), limit("[thermal]\n"), limit("[thermal]\nlimit = 40\n")],
+        [Some(75.0), Some(75.0), Some(40.0)]
+    );
+    assert_eq!(limit("[thermal]\nenabled = false\nlimit = 70\n"), None);
 }
 
 #[test]

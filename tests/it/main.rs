@@ -26,5 +26,6 @@ mod selftest;
 mod setup;
 mod source;
 mod support;
+mod thermal;
 mod unit;
 mod web;

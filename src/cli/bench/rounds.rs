@@ -11,6 +11,7 @@ use crate::pipeline::{
 };
 use crate::publish::{Observation, message};
 use crate::slot::Slots;
+use crate::thermal::Dial;
 use crate::vitals::Vitals;
 use anyhow::bail;
 use std::time::{Duration, Instant};
@@ -184,7 +185,7 @@ pub fn overlapped(
         scope.spawn(|| {
             // Moved in, so that its ends close with this thread.
             let prepare = prepare;
-            prepare_frames(&slots, entrances, &prepare, &mut |_, _| (), &pulse);
+            prepare_frames(&slots, entrances, &prepare, &Dial::default(), &mut |_, _| (), &pulse);
         });
         infer_frames(
             model,

@@ -90,7 +90,7 @@ impl List<'_> {
         self.add("threshold", "number", "threshold", threshold);
     }
 
-    /// Figures of `stats`. What a machine does not know is `None`, which Home Assistant calls unknown.
+    /// Figures of `stats`, and whether heat slows the models. What a machine does not know is `None`, which Home Assistant calls unknown.
     fn diagnostics(&mut self) {
         let facts = self.facts;
         let stats = |template: String| {
@@ -112,6 +112,14 @@ impl List<'_> {
         temperature["device_class"] = "temperature".into();
         temperature["availability"] = json!([program(facts)]);
         self.add("temperature", "sensor", "processor temperature", temperature);
+        let slowed = json!({
+            "state_topic": facts.topic("thermal"),
+            "value_template": "{{ 'ON' if value_json is defined and value_json.share < 1 else 'OFF' }}",
+            "device_class": "problem",
+            "availability": [program(facts)],
+            "entity_category": "diagnostic",
+        });
+        self.add("slowed", "binary_sensor", "slowed by heat", slowed);
     }
 }
 

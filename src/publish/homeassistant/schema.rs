@@ -114,9 +114,8 @@ fn value_is_good(platform: &str, key: &str, value: &Value) -> bool {
         "default_entity_id" => value.as_str().is_some_and(|id| entity_id(platform, id)),
         "event_types" => value.as_array().is_some_and(|types| types.iter().all(Value::is_string)),
         "min" | "max" | "step" => value.is_number(),
-        "device_class" => {
-            ["motion", "occupancy", "temperature", "data_size"].contains(&value.as_str().unwrap_or(""))
-        }
+        "device_class" => ["motion", "occupancy", "problem", "temperature", "data_size"]
+            .contains(&value.as_str().unwrap_or("")),
         "state_class" => value == "measurement",
         key if key.ends_with("topic") => value.as_str().is_some_and(topic),
         _ => value.as_str().is_some_and(|text| !text.is_empty()),
