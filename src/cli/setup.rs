@@ -2,26 +2,26 @@
 
 mod flags;
 mod trials;
+mod written;
 
 use super::Exit;
-use super::run::{probe, tell};
-use crate::config::{self, Config};
+use super::run::{load, tell};
 use crate::daemon::files;
 use crate::model::shipped::{DETECTOR, shipped};
 use crate::publish::mqtt;
-use crate::setup::answers::{Answers, Broker, Camera, Model, Source};
+use crate::setup::answers::{Answers, Broker, Camera, Model};
 use crate::setup::ask::{Ask, Unanswered, yes};
 use crate::setup::dialogue::dialogue;
 use crate::setup::find::Found;
 use crate::setup::put_back::PutBack;
 use crate::setup::terminal::Terminal;
-use crate::setup::text::{PASSWORD_FILE, password_file, text};
 use crate::setup::write::{self, Before};
 use anyhow::Context;
 use clap::Args;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use written::{checked, parsed, put, trial, wrong};
 
 /// For the broker's answer.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -110,10 +110,10 @@ impl Setup {
             return Ok(Exit::Fine);
         }
         // Who sits at a terminal has agreed to it.
-        if !self.put(&answers, &text, &path, self.force || ask.is_some(), out)? {
+        if !put(&answers, &text, &path, self.force || ask.is_some(), out)? {
             return Ok(Exit::Failure);
         }
-        let config = match super::run::load(&path) {
+        let config = match load(&path) {
             Ok(config) => config,
             Err(problems) => return Ok(tell(&problems)),
         };
@@ -170,69 +170,4 @@ impl Setup {
     fn model(&self) -> Model {
         self.model.as_deref().map_or_else(|| Model::File(shipped(DETECTOR)), Model::of)
     }
-
-    /// Puts the config in place, and the password; false when another config stays.
-    fn put(
-        &self,
-        answers: &Answers,
-        text: &str,
-        path: &Path,
-        replace: bool,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<bool> {
-        let name = path.display();
-        let before = write::before(path, text).with_context(|| format!("read {name}"))?;
-        if before == Before::Edited && !replace {
-            eprintln!("edgecam: {name} was changed by hand and is kept as it is; --force replaces it");
-            return Ok(false);
-        }
-        let password = answers.broker.as_ref().and_then(|broker| broker.password.as_ref());
-        if let Some(password) = password {
-            let file = path.with_file_name(PASSWORD_FILE);
-            write::password(&file, password).with_context(|| format!("write {}", file.display()))?;
-            writeln!(out, "wrote {}", file.display())?;
-        }
-        if before == Before::Same {
-            writeln!(out, "{name} is as it should be")?;
-            return Ok(true);
-        }
-        if before != Before::Absent {
-            let saved = write::save(path).with_context(|| format!("save {name}"))?;
-            writeln!(out, "saved the config of before as {}", saved.display())?;
-        }
-        write::config(path, text).with_context(|| format!("write {name}"))?;
-        writeln!(out, "wrote {name}")?;
-        Ok(true)
-    }
-}
-
-/// Answers for a config that is only to be looked at.
-fn trial(model: Model, broker: Option<&Broker>) -> Answers {
-    let camera = Camera { name: "camera".to_owned(), source: Source::Test, card: None };
-    let broker = broker.cloned();
-    Answers { cameras: vec![camera], broker, home_assistant: false, model, labels: None, motion: true }
-}
-
-/// The config that answers make. The password's file, which may not be there yet, is left out.
-fn parsed(answers: &Answers, path: &Path) -> Result<Config, Vec<String>> {
-    let broker = answers.broker.clone().map(|broker| Broker { password: None, ..broker });
-    let text = text(&Answers { broker, ..answers.clone() }, &password_file(path));
-    config::parse(&text, path).map_err(|problems| problems.lines())
-}
-
-/// The text that answers make, if `edgecam check` finds nothing wrong with it.
-fn checked(answers: &Answers, path: &Path) -> Result<String, Vec<String>> {
-    let problems = probe::models(&parsed(answers, path)?);
-    if problems.is_empty() { Ok(text(answers, &password_file(path))) } else { Err(problems) }
-}
-
-/// Tells what is wrong with a config that is written nowhere, so that places in it say nothing.
-fn wrong(problems: &[String]) -> Exit {
-    eprintln!("edgecam: what was asked for makes no good config; nothing was written");
-    let plain = |line: &String| {
-        let mut parts = line.splitn(4, ':');
-        let place = parts.by_ref().skip(1).take(2).all(|part| part.parse::<u32>().is_ok());
-        parts.next().filter(|_| place).map_or_else(|| line.clone(), |text| text.trim_start().to_owned())
-    };
-    tell(&problems.iter().map(plain).collect::<Vec<_>>())
 }

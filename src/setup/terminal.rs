@@ -28,7 +28,10 @@ impl Terminal {
     fn line() -> Result<String, Unanswered> {
         let mut line = String::new();
         match stdin().read_line(&mut line) {
-            Ok(0) => Err(Unanswered(String::new())),
+            Ok(0) => {
+                Self::write("\n");
+                Err(Unanswered(String::new()))
+            }
             Ok(_) => {
                 let line = line.strip_suffix('\n').unwrap_or(&line);
                 Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())

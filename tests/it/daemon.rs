@@ -494,7 +494,7 @@ fn a_missing_runtime_library_is_a_sentence() {
     let wrong = place.path("lib.so");
     std::fs::write(&wrong, "no library").expect("the folder is ours");
     let other = format!("/lib/{}-linux-gnu/libm.so.6", std::env::consts::ARCH);
-    let other = Some(std::path::PathBuf::from(other)).filter(|file| file.exists());
+    let other = Some(PathBuf::from(other)).filter(|file| file.exists());
     for (library, part) in
         [(Some(wrong), "load the runtime library"), (other, "no function LiteRtCreateEnvironment")]
     {

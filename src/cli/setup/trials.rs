@@ -81,7 +81,7 @@ impl Setup {
 
     /// A picture of the camera, and what its model makes of it.
     fn try_camera(&self, config: &Config, camera: &Camera) -> Result<String, String> {
-        let (frame, _) = first_frame(camera)?;
+        let (frame, _) = first_frame(camera).map_err(hinted)?;
         let path = self.pictures.join(format!("edgecam-setup-{}.jpg", camera.name));
         let (seen, why) = match look(config, camera, &frame) {
             Ok(seen) => (seen, None),
@@ -123,11 +123,18 @@ impl Setup {
     }
 }
 
-fn told(result: Result<(), String>) -> bool {
-    if let Err(why) = &result {
-        eprintln!("edgecam: {why}");
+/// With what to do about a camera that the service may have.
+fn hinted(why: String) -> String {
+    if why.contains("in use by") && !rustix::process::geteuid().is_root() {
+        format!("{why}; if that is the service, sudo edgecam setup stops it meanwhile")
+    } else {
+        why
     }
-    result.is_ok()
+}
+
+/// Whether it went well; else it is told.
+fn told(result: Result<(), String>) -> bool {
+    result.map_err(|why| eprintln!("edgecam: {why}")).is_ok()
 }
 
 /// The command that shows what edgecam publishes.

@@ -2,21 +2,22 @@
 
 use super::*;
 use crate::source::listing::CameraInfo;
+use std::collections::VecDeque;
 
 /// Answers in their order; what was asked and told is kept.
 struct Script {
-    answers: std::vec::IntoIter<&'static str>,
+    answers: VecDeque<&'static str>,
     shown: Vec<String>,
 }
 
 impl Script {
     fn of(answers: &[&'static str]) -> Self {
-        Self { answers: answers.to_vec().into_iter(), shown: Vec::new() }
+        Self { answers: answers.iter().copied().collect(), shown: Vec::new() }
     }
 
     fn next(&mut self, question: &str) -> Result<&'static str, Unanswered> {
         self.shown.push(question.to_owned());
-        self.answers.next().ok_or(Unanswered(String::new()))
+        self.answers.pop_front().ok_or(Unanswered(String::new()))
     }
 
     fn showed(&self, part: &str) -> bool {
@@ -120,7 +121,7 @@ fn what_makes_no_sense_is_asked_again() {
     assert!(!answers.motion && !answers.home_assistant);
     let broker = answers.broker.as_ref().expect("a broker");
     assert_eq!((broker.url.as_str(), broker.password.as_deref()), ("mqtt://pi.local:1884", Some("secret")));
-    assert!(script.answers.next().is_none(), "each answer was wanted");
+    assert!(script.answers.is_empty(), "each answer was wanted");
     for part in [
         "There is no camera 9.",
         "\"video0\" is no camera",
@@ -143,7 +144,7 @@ fn without_camera_and_broker_there_is_a_config_too() {
     let answers = talk(&Found::default(), &mut script).expect("all answered");
     assert_eq!((answers.cameras[0].name.as_str(), &answers.cameras[0].source), ("camera", &Source::Auto));
     assert!(answers.broker.is_none() && !answers.home_assistant);
-    assert!(script.answers.next().is_none() && !script.showed("Home Assistant"));
+    assert!(script.answers.is_empty() && !script.showed("Home Assistant"));
 }
 
 #[test]
