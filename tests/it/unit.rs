@@ -55,9 +55,9 @@ fn systemd_finds_nothing_wrong_with_the_unit() {
 }
 
 #[test]
-fn the_unit_exposes_less_than_3() {
+fn the_unit_exposes_less_than_2_5() {
     let Some(output) = run(Command::new("systemd-analyze")
-        .args(["security", "--offline=true", "--threshold=29", "--no-pager"])
+        .args(["security", "--offline=true", "--threshold=25", "--no-pager"])
         .arg(shipped("edgecam.service")))
     else {
         return;
@@ -90,6 +90,7 @@ fn the_unit_keeps_the_documented_promises() {
     has("NotifyAccess=main");
     has("WatchdogSec=60");
     has("StartLimitIntervalSec=0");
+    has("RestartMaxDelaySec=120");
     has("RestartPreventExitStatus=78");
     has("ExecReload=/usr/bin/edgecam reload");
     has("LimitCORE=0");
