@@ -12,7 +12,7 @@ pi() {
 
 # Files from here to the guest's /root.
 to_pi() {
-    tar -C "$(dirname "$1")" -cf - "$(basename "$1")" | pi 'tar -C /root --no-same-owner -xf -'
+    tar -C "$(dirname "$1")" -cf - "$(basename "$1")" | pi 'tar -C /root --no-same-owner --touch -xf -'
 }
 
 power_on() {
