@@ -53,7 +53,7 @@ configure() {
     cat /root/config >$config
 }
 configure_vivid() { configure 'v4l2 = { device = "auto", size = [640, 360] }' 'threshold = 0.2' 'stall_timeout = "3s"'; }
-configure_photos() { configure 'files = { path = "/srv/photos/*.jpg", fps = 5, loop = true }' 'threshold = 0.6'; }
+configure_photos() { configure 'files = { path = "/srv/photos/*.jpg", fps = 5, loop = true }' 'threshold = 0.6' 'labels = ["person", "bus"]'; }
 
 # 1
 
@@ -103,8 +103,9 @@ true_objects() {
         within 90 heard -q "edgecam/events .*\"type\":\"new\".*\"label\":\"$label\"" || exit 1
         within 90 heard -q "edgecam/events .*\"type\":\"end\".*\"label\":\"$label\"" || exit 1
     done
-    others=$(heard 'edgecam/events' | grep -o '"label":"[a-z ]*"' | sort -u | grep -cv -e person -e bus)
-    [ "$others" = 0 ] || fail "$(heard edgecam/events | grep -o '"label":"[a-z ]*"' | sort | uniq -c)"
+    # Where it is on the photograph of 810x1080, by eye: 19, 246 to 786, 757.
+    box=$(heard 'edgecam/events' | grep '"label":"bus"' | grep -o '"box":\[[0-9, ]*\]' | head -n 1 | tr -cd '0-9, ')
+    echo "$box" | awk -F, '{ exit !($1 < 80 && $2 > 180 && $2 < 310 && $3 > 720 && $4 > 690 && $4 < 830) }' || fail "the bus is at $box"
     heard 'edgecam/events' | grep -o '"type":"[a-z]*"' | sort | uniq -c | tr -s ' \n' ' '
 }
 journal_fields() {
