@@ -145,18 +145,20 @@ unended() {
     heard 'edgecam/events' | grep -o '"type":"\(new\|end\)".*' | sed -n 's/"type":"\([a-z]*\)".*"after":{"id":"\([^"]*\)".*/\2 \1/p' |
         awk '{ heard[$2, $1] = 1; ids[$1] } END { for (id in ids) if (heard["new", id] && !heard["end", id]) print id }'
 }
+all_ended() { [ -z "$(unended)" ]; }
+news() { heard -c '"type":"new"'; }
 killed() {
     events_now || exit 1
     process=$(pid)
     kill -9 "$process"
+    known=$(news)
     within 60 another_pid "$process" || exit 1
-    within 60 heard -q '"type":"new"' || exit 1
-    # What was open at the kill ends first; the rest when the photographs change.
+    more() { [ "$(news)" -gt "$known" ]; }
+    within 90 more || exit 1
+    # What was open at the kill has ended as restarted; the rest ends with its camera's config.
     configure_vivid
     systemctl reload edgecam
-    sleep 5
-    left=$(unended)
-    [ -z "$left" ] || fail "no end of $left"
+    within 60 all_ended || { echo "no end of $(unended)"; exit 1; }
     heard 'edgecam/events' | grep -o '"type":"[a-z]*"' | sort | uniq -c | tr -s ' \n' ' '
 }
 stopped() {
