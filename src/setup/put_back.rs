@@ -23,6 +23,7 @@ impl PutBack {
         let context = tasks.enter();
         let mut int = signal(SignalKind::interrupt())?;
         let mut term = signal(SignalKind::terminate())?;
+        let mut quit = signal(SignalKind::quit())?;
         let mut hangup = signal(SignalKind::hangup())?;
         drop(context);
         let this = self.clone();
@@ -30,6 +31,7 @@ impl PutBack {
             let number = tasks.block_on(async {
                 tokio::select! {
                     _ = int.recv() => 2,
+                    _ = quit.recv() => 3,
                     _ = term.recv() => 15,
                     _ = hangup.recv() => 1,
                 }
@@ -63,10 +65,15 @@ impl PutBack {
         self.lock().service = Some(service);
     }
 
-    /// The service that was stopped; whoever takes it starts it.
+    /// The service that was stopped and not started yet.
     #[must_use]
-    pub fn take_service(&self) -> Option<Service> {
-        self.lock().service.take()
+    pub fn stopped(&self) -> Option<Service> {
+        self.lock().service.clone()
+    }
+
+    /// It was started again.
+    pub fn started(&self) {
+        self.lock().service = None;
     }
 
     fn lock(&self) -> MutexGuard<'_, Changed> {

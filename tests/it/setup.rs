@@ -2,7 +2,7 @@
 
 use crate::broker::{Broker, Subscriber};
 use crate::support::{edgecam, outcome};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -268,7 +268,18 @@ fn the_service_is_out_of_the_way_and_started_again() {
     assert_eq!(bin.read("asked"), "stop edgecam.service\nstart edgecam.service\n");
     assert!(stdout.contains("the service is stopped") && stdout.contains("started again"), "{stdout}");
 
-    for signal in ["-INT", "-TERM", "-HUP"] {
+    std::fs::remove_file(bin.file("asked")).expect("ours");
+    let mut command = place.command(&["--camera", "a=test", "--broker", "none"]);
+    let mut child =
+        command.env("PATH", &path).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    assert!(lines.by_ref().take(2).last().is_some_and(|line| line.is_ok_and(|l| l.contains("is stopped"))));
+    drop(lines);
+    child.wait().expect("it ends");
+    let asked = bin.read("asked");
+    assert_eq!(asked, "stop edgecam.service\nstart edgecam.service\n", "nobody reads what it says");
+
+    for signal in ["-INT", "-TERM", "-QUIT", "-HUP"] {
         std::fs::remove_file(bin.file("asked")).expect("ours");
         let mut command = place.command(&["--camera", "a=rtsp://cam", "--broker", "none", "--force"]);
         let command = command.env("PATH", &path).stdout(Stdio::null()).stderr(Stdio::piped());

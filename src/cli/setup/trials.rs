@@ -30,25 +30,24 @@ impl Setup {
     ) -> anyhow::Result<Exit> {
         let service = Service::find();
         let mut fine = true;
+        let mut tried = Ok(true);
         if !self.no_test {
             if let Some(service) = service.as_ref().filter(|service| service.runs()) {
                 writeln!(out, "the service is stopped while its cameras are tried")?;
                 put_back.note_service(service.clone());
                 fine &= told(service.call(&["stop"]));
             }
-            fine &= self.try_parts(config, out)?;
+            tried = self.try_parts(config, out);
         }
-        let stopped = put_back.take_service();
-        let ours = path.parent() == Some(Path::new(SERVICE_FOLDER));
-        match service {
-            Some(service) if ours => fine &= self.apply(&service, stopped.is_some(), ask, out)?,
-            _ => {
-                if let Some(service) = stopped {
-                    writeln!(out, "the service is started again")?;
-                    fine &= told(service.call(&["start"]));
-                }
+        let stopped = put_back.stopped();
+        let applied = match service {
+            Some(service) if path.parent() == Some(Path::new(SERVICE_FOLDER)) => {
+                self.apply(&service, stopped.is_some(), ask, out)
             }
-        }
+            _ => stopped.map_or(Ok(true), |service| again(&service, out)),
+        };
+        put_back.started();
+        fine &= tried? && applied?;
         Ok(if fine { Exit::Fine } else { Exit::Failure })
     }
 
@@ -130,6 +129,15 @@ fn hinted(why: String) -> String {
     } else {
         why
     }
+}
+
+/// Starts the service that was stopped.
+fn again(service: &Service, out: &mut dyn Write) -> anyhow::Result<bool> {
+    let started = told(service.call(&["start"]));
+    if started {
+        writeln!(out, "the service is started again")?;
+    }
+    Ok(started)
 }
 
 /// Whether it went well; else it is told.
