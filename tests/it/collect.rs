@@ -44,14 +44,11 @@ fn frames_worth_labelling_are_saved_with_what_the_model_thinks_of_them() {
     let (code, stdout, stderr) = collect(&["--config", &config, "--into", &place, "--for", "4s"]);
     assert_eq!(code, 0, "{stdout} {stderr}");
     let (images, suggested) = (names(&into.join("images")), names(&into.join("suggested")));
-    assert!((2..=5).contains(&images.len()), "{images:?} {stderr}");
-    // A picture that is too much like an uncertain one before may be of a new scene still.
+    // Between two uncertain ones, a second apart, a picture may be of a new scene.
     let reason = |name: &str, reason: &str| name.starts_with("pattern-") && name.ends_with(reason);
-    assert!(
-        images.iter().any(|name| reason(name, "-uncertain.jpg"))
-            && images.iter().all(|name| reason(name, "-uncertain.jpg") || reason(name, "-scene.jpg")),
-        "{images:?}"
-    );
+    let uncertain = images.iter().filter(|name| reason(name, "-uncertain.jpg")).count();
+    let scene = images.iter().filter(|name| reason(name, "-scene.jpg")).count();
+    assert!((2..=5).contains(&uncertain) && uncertain + scene == images.len(), "{images:?} {stderr}");
     assert!(
         stdout.ends_with(&format!("{0} pictures in {place}, {0} of them new\n", images.len())),
         "{stdout}"
