@@ -44,11 +44,12 @@ fn frames_worth_labelling_are_saved_with_what_the_model_thinks_of_them() {
     let (code, stdout, stderr) = collect(&["--config", &config, "--into", &place, "--for", "4s"]);
     assert_eq!(code, 0, "{stdout} {stderr}");
     let (images, suggested) = (names(&into.join("images")), names(&into.join("suggested")));
-    // Between two uncertain ones, a second apart, a picture may be of a new scene.
+    // An uncertain one each second, and beside it at most one of a new scene each second.
     let reason = |name: &str, reason: &str| name.starts_with("pattern-") && name.ends_with(reason);
     let uncertain = images.iter().filter(|name| reason(name, "-uncertain.jpg")).count();
     let scene = images.iter().filter(|name| reason(name, "-scene.jpg")).count();
-    assert!((2..=5).contains(&uncertain) && uncertain + scene == images.len(), "{images:?} {stderr}");
+    assert!((2..=5).contains(&uncertain) && scene <= 5, "{images:?} {stderr}");
+    assert_eq!(uncertain + scene, images.len(), "{images:?}");
     assert!(
         stdout.ends_with(&format!("{0} pictures in {place}, {0} of them new\n", images.len())),
         "{stdout}"
