@@ -18,6 +18,8 @@ pub mod preprocess;
 
 pub mod infer;
 
+pub mod accelerator;
+
 pub mod model;
 
 pub mod decode;

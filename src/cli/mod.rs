@@ -15,9 +15,10 @@ mod selftest;
 mod setup;
 mod try_model;
 
+use crate::accelerator::Accelerator;
 use crate::infer::{Runtime, find, version_of};
+use crate::model::ModelFiles;
 use crate::model::shipped::{DETECTOR, shipped};
-use crate::model::{Manifest, ModelFiles};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io;
@@ -128,15 +129,18 @@ struct ModelArgs {
     /// Threads of the runtime
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: u16,
+    /// What it runs on: auto, cpu, edgetpu, edgetpu:usb:0, or a delegate: libx.so,option=value
+    #[arg(long, value_name = "WHAT", default_value = "auto")]
+    accelerator: Accelerator,
 }
 
 impl ModelArgs {
     fn files(&self) -> ModelFiles {
         ModelFiles {
-            path: self.model.clone(),
             labels: self.labels.clone(),
-            manifest: Manifest::default(),
             threads: usize::from(self.threads),
+            accelerator: self.accelerator.clone(),
+            ..ModelFiles::new(self.model.clone())
         }
     }
 }

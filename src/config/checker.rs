@@ -89,7 +89,8 @@ fn origin(credential: &str) -> Option<String> {
     Some(format!("{SERVICE_FOLDER}/{name}"))
 }
 
-fn existing(folder: &Path, text: &str) -> Result<PathBuf, String> {
+/// The path of a file that is there, relative to `folder`.
+pub fn existing(folder: &Path, text: &str) -> Result<PathBuf, String> {
     let path = folder.join(text);
     match std::fs::metadata(&path) {
         Ok(meta) if meta.is_file() => Ok(path),

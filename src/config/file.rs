@@ -6,8 +6,11 @@ use crate::geometry::Fit;
 use crate::model::{
     Activation, Anchors, Background, Channels, Column, Coordinates, DecoderKind, NmsKeys, Task,
 };
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use std::fmt;
 use toml::Spanned;
 
 /// A value with its place in the file.
@@ -97,7 +100,7 @@ pub struct Model {
     pub catalogue: Value<String>,
     pub labels: Value<String>,
     pub threads: Value<i64>,
-    pub accelerator: Value<String>,
+    pub accelerator: Value<Accelerator>,
     pub task: Option<Task>,
     pub decoder: Option<DecoderKind>,
     pub fit: Option<Fit>,
@@ -111,6 +114,42 @@ pub struct Model {
     pub anchors: Option<Anchors>,
     pub columns: Option<Vec<Column>>,
     pub nms: Option<NmsKeys>,
+}
+
+/// A word, or a table that says more.
+#[derive(Debug)]
+pub enum Accelerator {
+    Word(String),
+    Table(AcceleratorTable),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceleratorTable {
+    pub edgetpu: Option<toml::Value>,
+    pub performance: Option<String>,
+    pub library: Option<String>,
+    pub plugin: Option<String>,
+    pub options: Option<BTreeMap<String, toml::Value>>,
+}
+
+impl<'de> Deserialize<'de> for Accelerator {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Accelerator;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a word such as \"auto\", or a table")
+            }
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Accelerator, E> {
+                Ok(Accelerator::Word(word.to_owned()))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Accelerator, A::Error> {
+                Deserialize::deserialize(MapAccessDeserializer::new(map)).map(Accelerator::Table)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,6 +1,7 @@
 //! The config, validated: every value is in range, every reference resolved, every default filled in.
 //! `file` is what the user wrote, `validate` the way from there to here.
 
+mod accelerator;
 mod checker;
 mod events;
 mod events_checks;
@@ -17,6 +18,7 @@ pub use places::Places;
 pub use problem::Problems;
 pub use value::machine;
 
+use crate::accelerator::Accelerator;
 use crate::back_off::BackOff;
 use crate::frame::{PixelFormat, Size};
 use crate::geometry::{NormBox, Polygon};
@@ -198,6 +200,8 @@ pub struct Model {
     pub threads: usize,
     /// What the user says about the model, over what is inferred from it.
     pub manifest: Manifest,
+    /// What it is to run on.
+    pub accelerator: Accelerator,
 }
 
 /// A camera and what to do with its frames.

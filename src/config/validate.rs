@@ -1,5 +1,6 @@
 //! From what the user wrote to a valid config. Every default is written here, once.
 
+use super::accelerator;
 use super::checker::{Checker, within};
 use super::events_checks;
 use super::file;
@@ -189,13 +190,8 @@ fn model(name: &Spanned<String>, table: &Spanned<file::Model>, c: &mut Checker<'
     };
     let labels = c.file("labels", m.labels.as_ref());
     let threads = c.checked("threads", m.threads.as_ref(), within(1, 64));
-    c.checked("accelerator", m.accelerator.as_ref(), |a| {
-        if a == "cpu" || a == "auto" {
-            Ok(())
-        } else {
-            Err(format!("{a:?} is not supported; this edgecam runs models on the cpu"))
-        }
-    });
+    let folder = c.folder.to_owned();
+    let accelerator = c.checked("accelerator", m.accelerator.as_ref(), |a| accelerator::read(a, &folder));
     let manifest = Manifest {
         task: m.task,
         decoder: m.decoder,
@@ -221,6 +217,7 @@ fn model(name: &Spanned<String>, table: &Spanned<file::Model>, c: &mut Checker<'
         labels,
         threads: threads.map_or((cores - 1).clamp(1, MOST_DEFAULT_THREADS), |t| t as usize),
         manifest,
+        accelerator: accelerator.unwrap_or_default(),
     })
 }
 

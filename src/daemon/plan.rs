@@ -50,6 +50,7 @@ pub fn files(model: &config::Model) -> ModelFiles {
         labels: model.labels.clone(),
         manifest: model.manifest.clone(),
         threads: model.threads,
+        accelerator: model.accelerator.clone(),
     }
 }
 

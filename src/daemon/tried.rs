@@ -74,14 +74,13 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Manifest;
 
     #[test]
     fn what_was_tried_is_known_to_the_next_run_until_the_file_changes() {
         let folder = tempfile::tempdir().expect("a folder");
         let (list, path) = (folder.path().join("state/models"), folder.path().join("m.tflite"));
         std::fs::write(&path, "one").expect("the folder is ours");
-        let files = ModelFiles { path, labels: None, manifest: Manifest::default(), threads: 1 };
+        let files = ModelFiles::new(path);
         let line = |files: &ModelFiles| line(files, &files.path).expect("it is there");
         let before = line(&files);
         Tried::open(Some(list.clone())).remember(before.clone());

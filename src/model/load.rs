@@ -6,6 +6,7 @@ use super::labels::Labels;
 use super::manifest::{Channels, DecoderKind, Manifest};
 use super::metadata::Metadata;
 use super::verify::verify;
+use crate::accelerator::Accelerator;
 use crate::decode::{Decoder, Scheme};
 use crate::geometry::Fit;
 use crate::infer::{Engine, Loaded, Runtime, TensorSpec, litert};
@@ -27,6 +28,8 @@ pub struct ModelFiles {
     pub manifest: Manifest,
     /// Threads of the runtime.
     pub threads: usize,
+    /// What it is to run on.
+    pub accelerator: Accelerator,
 }
 
 /// A model, ready to run.
@@ -72,6 +75,13 @@ impl std::fmt::Debug for Model {
 pub struct ModelError(pub String);
 
 impl ModelFiles {
+    /// A file of which no more is said: one thread, and whatever it runs on.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        let (manifest, accelerator) = (Manifest::default(), Accelerator::default());
+        Self { path, labels: None, manifest, threads: 1, accelerator }
+    }
+
     /// The names of the classes, as far as they are known without running the model; else empty.
     pub fn class_names(&self) -> Result<Vec<String>, ModelError> {
         let name = self.path.display();

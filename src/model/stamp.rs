@@ -59,7 +59,6 @@ impl Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Manifest;
 
     #[test]
     fn a_file_replaced_under_its_name_is_another_one() {
@@ -70,7 +69,7 @@ mod tests {
             path
         };
         let path = write("m.tflite", "one");
-        let files = ModelFiles { path, labels: None, manifest: Manifest::default(), threads: 1 };
+        let files = ModelFiles::new(path);
         let before = Stamp::of_model(&files);
         assert_eq!(before, Stamp::of_model(&files));
         assert_eq!(before.line(), None, "there are no labels");

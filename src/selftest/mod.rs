@@ -10,7 +10,7 @@ use crate::decode::Answer;
 use crate::frame::{ColorSpace, Frame, PixelFormat, Size, Timestamp};
 use crate::geometry::NormBox;
 use crate::infer::Runtime;
-use crate::model::{Manifest, Model, ModelError, ModelFiles};
+use crate::model::{Model, ModelError, ModelFiles};
 use crate::pipeline::{Cascade, Line, StepError, Stopwatch, step};
 use crate::source::test_pattern::draw;
 use std::sync::Arc;
@@ -66,12 +66,7 @@ pub fn recorded() -> serde_json::Result<Recorded> {
 /// drawing it not counted.
 pub fn look(runtime: &Arc<Runtime>, threads: usize) -> Result<(Recorded, Duration), SelfTestError> {
     let model = |content: &'static [u8], name: &str| {
-        let files = ModelFiles {
-            path: format!("(built in)/{name}").into(),
-            labels: None,
-            manifest: Manifest::default(),
-            threads,
-        };
+        let files = ModelFiles { threads, ..ModelFiles::new(format!("(built in)/{name}").into()) };
         Model::of(runtime, Arc::from(content), &files)
     };
     let detector = model(DETECTOR, "edgecam-selftest.tflite")?;

@@ -1,10 +1,11 @@
 //! `edgecam model info`: what a model is, and how that was found out.
 
-use super::super::{Exit, ModelArgs, runtime};
+use super::super::{Exit, runtime};
+use crate::accelerator::Accelerator;
 use crate::checksum::sha256;
 use crate::infer::TensorSpec;
 use crate::infer::delegation::Delegation;
-use crate::model::{Finding, Model, try_model, verify};
+use crate::model::{Finding, Model, ModelFiles, try_model, verify};
 use anyhow::{Context, anyhow};
 use clap::Args;
 use serde::Serialize;
@@ -107,8 +108,11 @@ impl Tensor<'_> {
 
 impl Info {
     pub(in crate::cli) fn run(&self, out: &mut dyn Write) -> anyhow::Result<Exit> {
-        let args = ModelArgs { model: self.model.clone(), labels: self.labels.clone(), threads: 1 };
-        let files = args.files();
+        let files = ModelFiles {
+            labels: self.labels.clone(),
+            accelerator: Accelerator::Cpu,
+            ..ModelFiles::new(self.model.clone())
+        };
         try_model(&files, None)?;
         let runtime = runtime()?;
         let model = Model::load(&runtime, &files)?.info;
