@@ -64,6 +64,10 @@ pub struct ProfiledEvent {
     pub source: c_int,
 }
 
+/// Makes a delegate for a model that is being compiled: runtime context, environment, accelerator, options, and
+/// the place for the wrapper.
+pub type CreateDelegate = unsafe extern "C" fn(*mut c_void, Handle, Handle, Handle, *mut Handle) -> c_int;
+
 /// `OPERATOR_INVOKE_EVENT`: the runtime's own kernel for an operator. What a delegate runs is of other kinds.
 pub const EVENT_OPERATOR: c_int = 2;
 /// `kLiteRtEnvOptionTagMinLoggerSeverity`.
@@ -74,6 +78,10 @@ pub const ANY_INT: c_int = 2;
 pub const SEVERITY_SILENT: i64 = 4;
 /// `kLiteRtHwAcceleratorCpu`.
 pub const ACCELERATOR_CPU: c_int = 1;
+/// `kLiteRtHwAcceleratorNpu`: what a plugin is registered as.
+pub const ACCELERATOR_NPU: c_int = 4;
+/// `kLiteRtStatusErrorRuntimeFailure`.
+pub const FAILED: c_int = 3;
 /// `kLiteRtQuantizationPerTensor`.
 pub const QUANTIZATION_PER_TENSOR: c_int = 1;
 
@@ -147,4 +155,17 @@ api! {
     start_profiler = LiteRtStartProfiler(Handle) -> c_int;
     profiler_event_count = LiteRtGetNumProfilerEvents(Handle, *mut c_int) -> c_int;
     profiler_events = LiteRtGetProfilerEvents(Handle, c_int, *mut ProfiledEvent) -> c_int;
+    create_accelerator = LiteRtCreateAccelerator(*mut Handle) -> c_int;
+    set_accelerator_name = LiteRtSetAcceleratorGetName(
+        Handle, unsafe extern "C" fn(Handle, *mut *const c_char) -> c_int) -> c_int;
+    set_accelerator_version = LiteRtSetAcceleratorGetVersion(
+        Handle, unsafe extern "C" fn(Handle, *mut c_void) -> c_int) -> c_int;
+    set_accelerator_hardware = LiteRtSetAcceleratorGetHardwareSupport(
+        Handle, unsafe extern "C" fn(Handle, *mut c_int) -> c_int) -> c_int;
+    set_accelerator_compiles = LiteRtSetIsAcceleratorDelegateResponsibleForJitCompilation(
+        Handle, unsafe extern "C" fn(Handle, *mut bool) -> c_int) -> c_int;
+    set_delegate_function = LiteRtSetDelegateFunction(Handle, CreateDelegate) -> c_int;
+    register_accelerator = LiteRtRegisterAccelerator(
+        Handle, Handle, *mut c_void, Option<unsafe extern "C" fn(*mut c_void)>) -> c_int;
+    wrap_delegate = LiteRtWrapDelegate(*mut c_void, unsafe extern "C" fn(*mut c_void), *mut Handle) -> c_int;
 }

@@ -3,6 +3,8 @@
 use super::InferError;
 use super::api::{ANY_INT, AnyInt, Api, EnvironmentOption, Handle, OPTION_MIN_LOG_SEVERITY, SEVERITY_SILENT};
 use super::elf;
+use super::plugin::Delegates;
+use crate::accelerator::Plugin;
 use crate::checksum::sha256;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +26,8 @@ const KNOWN: [&str; 2] = [
 pub struct Runtime {
     pub(super) api: Api,
     pub(super) environment: Handle,
+    /// What makes delegates for every model of this runtime.
+    pub(super) delegates: Option<Arc<Delegates>>,
     path: PathBuf,
 }
 
@@ -38,6 +42,12 @@ impl Runtime {
     /// Loads the library: `configured`, else `EDGECAM_LITERT`, else the installed one, else
     /// `../litert/libLiteRt.so` beside the program's folder.
     pub fn load(configured: Option<&Path>) -> Result<Arc<Self>, InferError> {
+        Self::load_with(configured, None)
+    }
+
+    /// The same, with a delegate for each model, beside XNNPACK for what it leaves. What a delegate does, it does
+    /// to this process: the daemon has another one for that.
+    pub fn load_with(configured: Option<&Path>, plugin: Option<&Plugin>) -> Result<Arc<Self>, InferError> {
         let path = find(configured)?;
         let name = path.display().to_string();
         let api = elf::whole(&path).map_err(|e| e.to_string()).and_then(|()| open(&path));
@@ -56,7 +66,27 @@ impl Runtime {
         let environment = create_environment(&api).map_err(|status| {
             InferError::Library(format!("start the runtime library {name}: status {status}"))
         })?;
-        Ok(Arc::new(Self { api, environment, path }))
+        let delegates = plugin.map(Delegates::load).transpose()?;
+        if delegates.is_some() {
+            Delegates::register(&api, environment).map_err(|status| {
+                InferError::Library(format!(
+                    "have the runtime library {name} take a delegate: status {status}"
+                ))
+            })?;
+        }
+        Ok(Arc::new(Self { api, environment, delegates, path }))
+    }
+
+    /// What the delegate says of its version: libedgetpu's does.
+    #[must_use]
+    pub fn delegate_version(&self) -> Option<&str> {
+        self.delegates.as_ref()?.version()
+    }
+
+    /// The Edge TPU runtime's version, of libedgetpu; a model that is compiled for one says the least it needs.
+    #[must_use]
+    pub fn edgetpu_version(&self) -> Option<u32> {
+        self.delegates.as_ref()?.runtime_version()
     }
 
     /// The file it was loaded from.
@@ -123,7 +153,7 @@ fn given(path: &Path, by: &str) -> Result<PathBuf, InferError> {
 /// Loads every symbol now, so that a library for another system fails here and not at its first call;
 /// for good, since the library leaves exit handlers behind.
 #[expect(unsafe_code, reason = "loading a library runs its constructors")]
-fn open(path: &Path) -> Result<libloading::Library, String> {
+pub(super) fn open(path: &Path) -> Result<libloading::Library, String> {
     use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
     use std::error::Error;
     // SAFETY: the file was named by the user or put there by the package; LiteRT's constructors have

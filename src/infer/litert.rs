@@ -4,7 +4,7 @@
 //! and decoding reads the runtime's own buffers.
 #![expect(unsafe_code, reason = "calls into a C library, whose handles this module owns")]
 
-use super::api::{ACCELERATOR_CPU, Api, Handle, Layout, RankedTensorType};
+use super::api::{ACCELERATOR_CPU, ACCELERATOR_NPU, Api, Handle, Layout, RankedTensorType};
 use super::handle::{Buffer, Owned, ok};
 use super::library::Runtime;
 use super::quiet::quietly;
@@ -62,11 +62,17 @@ pub(super) fn compile(
         .map_err(|e| InferError::Model(format!("load model {name}: {e}")))?;
 
     let options = options(runtime, threads, profiled).map_err(|status| refused("its options", status))?;
-    let compiled = Owned::create(runtime, runtime.api.destroy_compiled_model, |api, out| {
-        // SAFETY: three live handles; the model outlives what is compiled from it.
-        unsafe { (api.create_compiled_model)(runtime.environment, model.handle, options.handle, out) }
-    })
-    .map_err(|status| refused("to compile it, an operator may be unknown to it", status))?;
+    let work = || {
+        let compiled = Owned::create(runtime, runtime.api.destroy_compiled_model, |api, out| {
+            // SAFETY: three live handles; the model outlives what is compiled from it.
+            unsafe { (api.create_compiled_model)(runtime.environment, model.handle, options.handle, out) }
+        });
+        compiled.map_err(|status| refused("to compile it, an operator may be unknown to it", status))
+    };
+    let compiled = match &runtime.delegates {
+        Some(delegates) => delegates.during(&runtime.api, work)?,
+        None => work()?,
+    };
 
     let mut output_types = tensors.output_types;
     resolve_shapes(&runtime.api, &compiled, &mut output_types)
@@ -175,14 +181,15 @@ fn resolve_shapes(api: &Api, compiled: &Owned, outputs: &mut [RankedTensorType])
     Ok(())
 }
 
-/// Options for the CPU with `threads` of XNNPACK, and errors kept for [`messages`].
+/// Options for the delegate, if there is one, and the CPU with `threads` of XNNPACK, and errors kept for [`messages`].
 fn options(runtime: &Arc<Runtime>, threads: usize, profiled: bool) -> Result<Owned, c_int> {
     let api = &runtime.api;
     // SAFETY: a place for the handle.
     let options =
         Owned::create(runtime, api.destroy_options, |api, out| unsafe { (api.create_options)(out) })?;
+    let delegate = if runtime.delegates.is_some() { ACCELERATOR_NPU } else { 0 };
     // SAFETY: live options.
-    ok(unsafe { (api.set_hardware_accelerators)(options.handle, ACCELERATOR_CPU) })?;
+    ok(unsafe { (api.set_hardware_accelerators)(options.handle, ACCELERATOR_CPU | delegate) })?;
     add(api, &options, c"xnnpack", &format!("num_threads = {threads}\n\0"))?;
     let reports = format!("error_reporter_mode = 2\nenable_profiling = {profiled}\n\0");
     add(api, &options, c"runtime_options_string", &reports)?;

@@ -6,6 +6,7 @@ pub(crate) mod elf;
 mod handle;
 mod library;
 pub mod litert;
+mod plugin;
 mod quiet;
 #[cfg(test)]
 pub mod scripted;
