@@ -1,6 +1,30 @@
 //! What runs models beside the processor: which accelerator a model asks for, which there is, how several
 //! models and cameras share it, and what becomes of frames while it does not answer.
+//!
+//! A delegate's code hangs and crashes, so it runs in a process of its own (`worker`), to which the daemon hands
+//! frames in shared memory (`wire`, `host`). A `device` keeps that process going; an `engine` puts a model's
+//! `twin` on the processor in for it.
 
 mod choice;
+mod device;
+mod engine;
+mod host;
+mod state;
+mod turns;
+mod twin;
+mod wire;
+pub mod worker;
 
-pub use choice::{Accelerator, CoralChoice, Device, Performance, Plugin};
+pub use choice::{Accelerator, CoralChoice, Device as Which, Performance, Plugin};
+pub use device::{Device, Presence, Spec, reports, shared};
+pub use engine::Accelerated;
+pub use state::{Condition, Kind, Report};
+pub use twin::Twin;
+
+use tokio::sync::Notify;
+
+/// Woken when [`reports`] would tell something new.
+pub fn changed() -> &'static Notify {
+    static CHANGED: Notify = Notify::const_new();
+    &CHANGED
+}

@@ -3,7 +3,7 @@
 use super::checker::existing;
 use super::file;
 use super::value::expanded;
-use crate::accelerator::{Accelerator, CoralChoice, Device, Plugin};
+use crate::accelerator::{Accelerator, CoralChoice, Plugin, Which as Device};
 use std::path::{Path, PathBuf};
 use toml::Value;
 

@@ -149,6 +149,8 @@ api! {
     destroy_tensor_buffer = LiteRtDestroyTensorBuffer(Handle);
     host_memory = LiteRtGetTensorBufferHostMemory(Handle, *mut *mut c_void) -> c_int;
     packed_size = LiteRtGetTensorBufferPackedSize(Handle, *mut usize) -> c_int;
+    tensor_buffer_at = LiteRtCreateTensorBufferFromHostMemory(
+        *const RankedTensorType, *mut c_void, usize, Option<unsafe extern "C" fn(*mut c_void)>, *mut Handle) -> c_int;
     run = LiteRtRunCompiledModel(Handle, usize, usize, *mut Handle, usize, *mut Handle) -> c_int;
     is_fully_accelerated = LiteRtCompiledModelIsFullyAccelerated(Handle, *mut bool) -> c_int;
     profiler = LiteRtCompiledModelGetProfiler(Handle, *mut Handle) -> c_int;

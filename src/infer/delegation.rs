@@ -9,7 +9,7 @@
 use super::api::{Api, EVENT_OPERATOR, Handle, ProfiledEvent};
 use super::handle::ok;
 use super::library::Runtime;
-use super::litert::compile;
+use super::litert::{Compiled, LiteRt};
 use super::quiet::quietly;
 use super::{Engine, InferError};
 use std::collections::BTreeMap;
@@ -30,9 +30,9 @@ impl Delegation {
     /// Loads the model anew and runs it once on zeros. `file` was verified, `name` says in messages whose
     /// it is.
     pub fn of(runtime: &Arc<Runtime>, file: Arc<[u8]>, name: &str) -> Result<Self, InferError> {
-        let (mut engine, ..) = quietly(|| compile(runtime, file, name, 1, true))?;
+        let mut engine = quietly(|| LiteRt::new(Compiled::new(runtime, file, name, 1, true)?))?;
         let failed = |status: c_int| InferError::Run(format!("profile model {name}: status {status}"));
-        let (api, compiled) = (&runtime.api, engine.compiled.handle);
+        let (api, compiled) = (&runtime.api, engine.compiled.handle.handle);
         let (mut whole, mut profiler) = (false, null_mut());
         // SAFETY: a live compiled model and places for the results; it owns the profiler.
         unsafe {

@@ -4,6 +4,7 @@
 use super::InputMemory;
 use super::api::{Api, Handle, RankedTensorType};
 use super::library::Runtime;
+use super::shared::Region;
 use std::any::Any;
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
@@ -46,6 +47,8 @@ pub struct Buffer {
     pub owned: Owned,
     memory: *mut u8,
     bytes: usize,
+    /// Where the memory is not the runtime's own; dropped last.
+    _region: Option<Region>,
 }
 
 // SAFETY: `memory` belongs to `owned`, which may change threads.
@@ -71,7 +74,17 @@ impl Buffer {
         }
         // SAFETY: the runtime allocated at least `bytes` bytes at `memory`.
         unsafe { memory.cast::<u8>().write_bytes(0, bytes) };
-        Ok(Self { owned, memory: memory.cast(), bytes })
+        Ok(Self { owned, memory: memory.cast(), bytes, _region: None })
+    }
+
+    /// The tensor lies in `region`, which has its bytes.
+    pub fn at(runtime: &Arc<Runtime>, kind: &RankedTensorType, region: Region) -> Result<Self, c_int> {
+        let (memory, bytes) = (region.start(), region.bytes().len());
+        let owned = Owned::create(runtime, runtime.api.destroy_tensor_buffer, |api, out| {
+            // SAFETY: aligned memory of so many bytes that outlives the handle; nothing frees it but the region.
+            unsafe { (api.tensor_buffer_at)(kind, memory.cast(), bytes, None, out) }
+        })?;
+        Ok(Self { owned, memory, bytes, _region: Some(region) })
     }
 
     pub fn bytes(&self) -> &[u8] {

@@ -4,31 +4,38 @@
 //! and decoding reads the runtime's own buffers.
 #![expect(unsafe_code, reason = "calls into a C library, whose handles this module owns")]
 
-use super::api::{ACCELERATOR_CPU, ACCELERATOR_NPU, Api, Handle, Layout, RankedTensorType};
+use super::api::{ACCELERATOR_CPU, ACCELERATOR_NPU, Api, Handle, Layout};
 use super::handle::{Buffer, Owned, ok};
 use super::library::Runtime;
 use super::quiet::quietly;
-use super::signature::{SIGNATURE, Tensors, shape};
-use super::{Engine, InferError, InputMemory, Loaded, TensorSpec};
+use super::signature::{SIGNATURE, Tensor, Tensors, shape, takes};
+use super::{Engine, InferError, InputMemory, Loaded};
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr::null_mut;
 use std::sync::Arc;
 
-/// A compiled model. Fields are dropped in order: buffers, compiled model, model, its file.
-pub(super) struct LiteRt {
-    outputs: Vec<Buffer>,
-    output_handles: Vec<Handle>,
-    input_type: RankedTensorType,
-    pub(super) compiled: Owned,
+/// A compiled model, without memory for its tensors. Fields are dropped in order: compiled model, model, its
+/// file.
+pub(super) struct Compiled {
+    pub inputs: Vec<Tensor>,
+    pub outputs: Vec<Tensor>,
+    pub handle: Owned,
     _model: Owned,
     _file: Arc<[u8]>,
     name: String,
 }
 
+/// A model of one input with memory for its outputs, which is dropped first.
+pub(super) struct LiteRt {
+    outputs: Vec<Buffer>,
+    output_handles: Vec<Handle>,
+    pub(super) compiled: Compiled,
+}
+
 // SAFETY: `output_handles` repeats the handles of `outputs`, which may change threads.
 unsafe impl Send for LiteRt {}
 
-/// Loads a model for the CPU.
+/// Loads a model for the CPU, or the runtime's delegate.
 ///
 /// `file` is a TFLite FlatBuffer that was verified, `name` says in messages whose it is, `threads` are
 /// for XNNPACK.
@@ -38,113 +45,133 @@ pub fn load(
     name: &str,
     threads: usize,
 ) -> Result<Loaded, InferError> {
-    let (engine, input, outputs) = quietly(|| compile(runtime, file, name, threads, false))?;
+    let engine = quietly(|| LiteRt::new(Compiled::new(runtime, file, name, threads, false)?))?;
+    let specs = |tensors: &[Tensor]| tensors.iter().map(|(_, spec)| spec.clone()).collect::<Vec<_>>();
+    let (input, outputs) = (engine.compiled.inputs[0].1.clone(), specs(&engine.compiled.outputs));
     Ok(Loaded { engine: Box::new(engine), input, outputs })
 }
 
-/// The engine, its input and its outputs; where `profiled`, the runtime has a profiler for it.
-pub(super) fn compile(
-    runtime: &Arc<Runtime>,
-    file: Arc<[u8]>,
-    name: &str,
-    threads: usize,
-    profiled: bool,
-) -> Result<(LiteRt, TensorSpec, Vec<TensorSpec>), InferError> {
-    let refused = |what: &str, status: c_int| {
-        InferError::Model(format!("load model {name}: the runtime refuses {what} (status {status})"))
-    };
-    let model = Owned::create(runtime, runtime.api.destroy_model, |api, out| {
-        // SAFETY: the engine keeps `file` for as long as the model lives.
-        unsafe { (api.create_model_from_buffer)(runtime.environment, file.as_ptr().cast(), file.len(), out) }
-    })
-    .map_err(|status| refused("the file", status))?;
-    let tensors = Tensors::of(&runtime.api, model.handle)
-        .map_err(|e| InferError::Model(format!("load model {name}: {e}")))?;
+impl Compiled {
+    /// See [`load`]; where `profiled`, the runtime has a profiler for it.
+    pub fn new(
+        runtime: &Arc<Runtime>,
+        file: Arc<[u8]>,
+        name: &str,
+        threads: usize,
+        profiled: bool,
+    ) -> Result<Self, InferError> {
+        let refused = |what: &str, status: c_int| {
+            InferError::Model(format!("load model {name}: the runtime refuses {what} (status {status})"))
+        };
+        let model = Owned::create(runtime, runtime.api.destroy_model, |api, out| {
+            // SAFETY: `file` is kept for as long as the model lives.
+            unsafe {
+                (api.create_model_from_buffer)(runtime.environment, file.as_ptr().cast(), file.len(), out)
+            }
+        })
+        .map_err(|status| refused("the file", status))?;
+        let Tensors { inputs, mut outputs } = Tensors::of(&runtime.api, model.handle)
+            .map_err(|e| InferError::Model(format!("load model {name}: {e}")))?;
 
-    let options = options(runtime, threads, profiled).map_err(|status| refused("its options", status))?;
-    let work = || {
-        let compiled = Owned::create(runtime, runtime.api.destroy_compiled_model, |api, out| {
-            // SAFETY: three live handles; the model outlives what is compiled from it.
-            unsafe { (api.create_compiled_model)(runtime.environment, model.handle, options.handle, out) }
-        });
-        compiled.map_err(|status| refused("to compile it, an operator may be unknown to it", status))
-    };
-    let compiled = match &runtime.delegates {
-        Some(delegates) => delegates.during(&runtime.api, work)?,
-        None => work()?,
-    };
-
-    let mut output_types = tensors.output_types;
-    resolve_shapes(&runtime.api, &compiled, &mut output_types)
-        .map_err(|status| InferError::Model(format!("load model {name}: {}", messages(&compiled, status))))?;
-    let mut buffers = Vec::with_capacity(output_types.len());
-    let mut outputs = tensors.outputs;
-    for (index, (kind, spec)) in output_types.iter().zip(&mut outputs).enumerate() {
-        spec.shape = shape(&kind.layout).ok_or_else(|| {
-            InferError::Model(format!("load model {name}: output {} has no fixed shape", spec.name))
+        let options = options(runtime, threads, profiled).map_err(|status| refused("its options", status))?;
+        let work = || {
+            let compiled = Owned::create(runtime, runtime.api.destroy_compiled_model, |api, out| {
+                // SAFETY: three live handles; the model outlives what is compiled from it.
+                unsafe { (api.create_compiled_model)(runtime.environment, model.handle, options.handle, out) }
+            });
+            compiled.map_err(|status| refused("to compile it, an operator may be unknown to it", status))
+        };
+        let handle = match &runtime.delegates {
+            Some(delegates) => delegates.during(&runtime.api, work)?,
+            None => work()?,
+        };
+        resolve_shapes(&runtime.api, &handle, &mut outputs).map_err(|status| {
+            InferError::Model(format!("load model {name}: {}", messages(&handle, status)))
         })?;
-        let mut requirements = null_mut();
-        // SAFETY: a live handle, an index below the number of outputs and a place for the result.
-        let status = unsafe {
-            (runtime.api.output_requirements)(compiled.handle, SIGNATURE, index, &raw mut requirements)
-        };
-        let buffer = if status == 0 { Buffer::new(runtime, kind, requirements) } else { Err(status) };
-        buffers.push(buffer.map_err(|status| refused(&format!("memory for output {}", spec.name), status))?);
-    }
-    let engine = LiteRt {
-        output_handles: buffers.iter().map(|b| b.owned.handle).collect(),
-        outputs: buffers,
-        input_type: tensors.input_type,
-        compiled,
-        _model: model,
-        _file: file,
-        name: name.to_owned(),
-    };
-    Ok((engine, tensors.input, outputs))
-}
-
-impl Engine for LiteRt {
-    fn new_input(&mut self) -> Result<Box<dyn InputMemory>, InferError> {
-        let runtime = &self.compiled.runtime;
-        let mut requirements = null_mut();
-        // SAFETY: a live handle and a place for the result; there is an input 0.
-        let status = unsafe {
-            (runtime.api.input_requirements)(self.compiled.handle, SIGNATURE, 0, &raw mut requirements)
-        };
-        let buffer =
-            if status == 0 { Buffer::new(runtime, &self.input_type, requirements) } else { Err(status) };
-        match buffer {
-            Ok(buffer) => Ok(Box::new(buffer)),
-            Err(status) => Err(InferError::Model(format!(
-                "load model {}: the runtime gives no memory for the input (status {status})",
-                self.name
-            ))),
+        for (kind, spec) in &mut outputs {
+            spec.shape = shape(&kind.layout).ok_or_else(|| {
+                InferError::Model(format!("load model {name}: output {} has no fixed shape", spec.name))
+            })?;
         }
+        Ok(Self { inputs, outputs, handle, _model: model, _file: file, name: name.to_owned() })
     }
 
-    fn invoke(&mut self, input: &mut dyn InputMemory) -> Result<(), InferError> {
-        let Some(buffer) = input.as_any_mut().downcast_mut::<Buffer>() else {
-            return Err(InferError::Run(format!("run model {}: the input is another engine's", self.name)));
+    /// Memory that the runtime makes for an output, filled with zeros.
+    pub fn output_buffer(&self, index: usize) -> Result<Buffer, InferError> {
+        let get = self.handle.runtime.api.output_requirements;
+        self.buffer(&self.outputs[index], index, get)
+    }
+
+    fn buffer(
+        &self,
+        (kind, spec): &Tensor,
+        index: usize,
+        get: unsafe extern "C" fn(Handle, usize, usize, *mut Handle) -> c_int,
+    ) -> Result<Buffer, InferError> {
+        let mut requirements = null_mut();
+        // SAFETY: a live handle, an index below the number of tensors and a place for the result.
+        let status = unsafe { get(self.handle.handle, SIGNATURE, index, &raw mut requirements) };
+        let made = match status {
+            0 => Buffer::new(&self.handle.runtime, kind, requirements),
+            status => Err(status),
         };
-        let mut inputs = [buffer.owned.handle];
-        let api = &self.compiled.runtime.api;
-        // SAFETY: live handles, as many as the counts say; nobody else touches the buffers meanwhile,
-        // since both are borrowed exclusively.
+        made.map_err(|status| {
+            InferError::Model(format!(
+                "load model {}: the runtime gives no memory for {} (status {status})",
+                self.name, spec.name
+            ))
+        })
+    }
+
+    /// Runs it on tensors' memory: as many handles of each as there are tensors, all live, none in use.
+    pub fn run(&mut self, inputs: &mut [Handle], outputs: &mut [Handle]) -> Result<(), InferError> {
+        debug_assert!(inputs.len() == self.inputs.len() && outputs.len() == self.outputs.len());
+        // SAFETY: live handles, as many as the counts say; nobody else touches the buffers meanwhile, which
+        // the caller owns.
         let status = unsafe {
-            (api.run)(
-                self.compiled.handle,
+            (self.handle.runtime.api.run)(
+                self.handle.handle,
                 SIGNATURE,
                 inputs.len(),
                 inputs.as_mut_ptr(),
-                self.output_handles.len(),
-                self.output_handles.as_mut_ptr(),
+                outputs.len(),
+                outputs.as_mut_ptr(),
             )
         };
         if status == 0 {
             return Ok(());
         }
-        let said = messages(&self.compiled, status);
+        let said = messages(&self.handle, status);
         Err(InferError::Run(format!("run model {}: {said}", self.name)))
+    }
+}
+
+impl LiteRt {
+    pub(super) fn new(compiled: Compiled) -> Result<Self, InferError> {
+        let (inputs, outputs) = (compiled.inputs.len(), compiled.outputs.len());
+        if inputs != 1 {
+            let why = takes(inputs, outputs);
+            return Err(InferError::Model(format!("load model {}: {why}", compiled.name)));
+        }
+        let outputs: Vec<Buffer> =
+            (0..outputs).map(|index| compiled.output_buffer(index)).collect::<Result<_, _>>()?;
+        let output_handles = outputs.iter().map(|b| b.owned.handle).collect();
+        Ok(Self { outputs, output_handles, compiled })
+    }
+}
+
+impl Engine for LiteRt {
+    fn new_input(&mut self) -> Result<Box<dyn InputMemory>, InferError> {
+        let get = self.compiled.handle.runtime.api.input_requirements;
+        Ok(Box::new(self.compiled.buffer(&self.compiled.inputs[0], 0, get)?))
+    }
+
+    fn invoke(&mut self, input: &mut dyn InputMemory) -> Result<(), InferError> {
+        let Some(buffer) = input.as_any_mut().downcast_mut::<Buffer>() else {
+            let name = &self.compiled.name;
+            return Err(InferError::Run(format!("run model {name}: the input is another engine's")));
+        };
+        self.compiled.run(&mut [buffer.owned.handle], &mut self.output_handles)
     }
 
     fn output(&self, index: usize) -> &[u8] {
@@ -169,13 +196,13 @@ fn messages(compiled: &Owned, status: c_int) -> String {
 }
 
 /// Fills in the outputs' shapes, which a file need not hold (SSD post-processing).
-fn resolve_shapes(api: &Api, compiled: &Owned, outputs: &mut [RankedTensorType]) -> Result<(), c_int> {
+fn resolve_shapes(api: &Api, compiled: &Owned, outputs: &mut [Tensor]) -> Result<(), c_int> {
     let mut layouts = vec![Layout::default(); outputs.len()];
     // SAFETY: a live handle and room for as many layouts as the count says.
     ok(unsafe {
         (api.output_layouts)(compiled.handle, SIGNATURE, layouts.len(), layouts.as_mut_ptr(), true)
     })?;
-    for (output, layout) in outputs.iter_mut().zip(layouts) {
+    for ((output, _), layout) in outputs.iter_mut().zip(layouts) {
         output.layout = layout;
     }
     Ok(())

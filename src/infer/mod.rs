@@ -10,15 +10,19 @@ mod plugin;
 mod quiet;
 #[cfg(test)]
 pub mod scripted;
+pub mod segments;
+pub mod shared;
 mod signature;
+pub mod usb;
 
 pub use library::{Runtime, VERSION, find, version_of};
 
+use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::fmt;
 
 /// The type of a tensor's elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum ElementType {
     /// IEEE 754 single.
     F32,
@@ -50,7 +54,7 @@ impl ElementType {
 }
 
 /// `real = scale * (quantised - zero_point)`, for a whole tensor.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Quantization {
     /// The step.
     pub scale: f32,
@@ -59,7 +63,7 @@ pub struct Quantization {
 }
 
 /// One input or output of a model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct TensorSpec {
     /// As the file names it.
     pub name: String,

@@ -10,15 +10,17 @@ use std::ptr::null_mut;
 /// Edgecam runs a model's first signature.
 pub const SIGNATURE: usize = 0;
 
-/// Room for the outputs of any model edgecam can decode.
-const MAX_OUTPUTS: usize = 64;
+/// Room for the inputs or outputs of any model edgecam can run.
+const MOST: usize = 64;
+
+/// A tensor's type as the runtime has it, and its description.
+pub type Tensor = (RankedTensorType, TensorSpec);
 
 /// What a model's first signature takes and gives.
 pub struct Tensors {
-    pub input_type: RankedTensorType,
-    pub input: TensorSpec,
-    pub output_types: Vec<RankedTensorType>,
-    pub outputs: Vec<TensorSpec>,
+    pub inputs: Vec<Tensor>,
+    /// Their shapes are not known before the model is compiled.
+    pub outputs: Vec<Tensor>,
 }
 
 impl Tensors {
@@ -35,35 +37,38 @@ impl Tensors {
             ok((api.signature_inputs)(signature, &raw mut inputs)).map_err(unreadable)?;
             ok((api.signature_outputs)(signature, &raw mut outputs)).map_err(unreadable)?;
         }
-        if inputs != 1 || outputs == 0 || outputs > MAX_OUTPUTS {
-            return Err(format!(
-                "it has {inputs} inputs and {outputs} outputs; edgecam runs models that take one picture"
-            ));
+        if inputs == 0 || outputs == 0 || inputs.max(outputs) > MOST {
+            return Err(takes(inputs, outputs));
         }
-        let (input_type, mut input) = tensor(api, |out| {
-            // SAFETY: a live signature and a place for the result.
-            unsafe { (api.signature_input)(signature, 0, out) }
-        })?;
-        input.shape = shape(&input_type.layout)
-            .ok_or_else(|| format!("its input {} has no fixed shape", input.name))?;
-        let (mut output_types, mut specs) = (Vec::with_capacity(outputs), Vec::with_capacity(outputs));
-        for index in 0..outputs {
-            let (kind, spec) = tensor(api, |out| {
+        let input = |index| {
+            let (kind, mut spec) = tensor(api, |out| {
+                // SAFETY: a live signature, an index below the number of inputs, a place for the result.
+                unsafe { (api.signature_input)(signature, index, out) }
+            })?;
+            spec.shape =
+                shape(&kind.layout).ok_or_else(|| format!("its input {} has no fixed shape", spec.name))?;
+            Ok((kind, spec))
+        };
+        let output = |index| {
+            tensor(api, |out| {
                 // SAFETY: a live signature, an index below the number of outputs, a place for the result.
                 unsafe { (api.signature_output)(signature, index, out) }
-            })?;
-            output_types.push(kind);
-            specs.push(spec);
-        }
-        Ok(Self { input_type, input, output_types, outputs: specs })
+            })
+        };
+        Ok(Self {
+            inputs: (0..inputs).map(input).collect::<Result<_, String>>()?,
+            outputs: (0..outputs).map(output).collect::<Result<_, String>>()?,
+        })
     }
 }
 
+/// Why a model with so many tensors is of no use.
+pub fn takes(inputs: usize, outputs: usize) -> String {
+    format!("it has {inputs} inputs and {outputs} outputs; edgecam runs models that take one picture")
+}
+
 /// A tensor's type and all of its description but the shape.
-fn tensor(
-    api: &Api,
-    get: impl FnOnce(*mut Handle) -> c_int,
-) -> Result<(RankedTensorType, TensorSpec), String> {
+fn tensor(api: &Api, get: impl FnOnce(*mut Handle) -> c_int) -> Result<Tensor, String> {
     let unreadable = |status: c_int| format!("the runtime can't describe a tensor of it (status {status})");
     let mut tensor = null_mut();
     ok(get(&raw mut tensor)).map_err(unreadable)?;

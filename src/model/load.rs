@@ -150,6 +150,12 @@ impl Model {
     }
 }
 
+/// The content of a model's file, verified.
+pub fn read_verified(path: &Path) -> Result<Arc<[u8]>, ModelError> {
+    let file = read(path).and_then(|file| verify(&file).map(|()| file));
+    file.map_err(|why| ModelError(format!("load model {}: {why}", path.display())))
+}
+
 fn read(path: &Path) -> Result<Arc<[u8]>, String> {
     let meta = std::fs::metadata(path).map_err(|e| e.to_string())?;
     if !meta.is_file() {

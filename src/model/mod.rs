@@ -19,7 +19,7 @@ pub use graph::Graph;
 pub use identify::{Evidence, Finding, Identity, Trial, identify};
 pub use isolate::try_model;
 pub use labels::Labels;
-pub use load::{Model, ModelError, ModelFiles, ModelInfo};
+pub use load::{Model, ModelError, ModelFiles, ModelInfo, read_verified};
 pub use manifest::{
     Activation, Anchors, Background, Channels, Column, Coordinates, DecoderKind, Manifest, NmsKeys, Task,
 };

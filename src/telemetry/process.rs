@@ -52,6 +52,12 @@ fn percent(cpu: Duration, wall: Duration) -> f64 {
     if wall.is_zero() { 0.0 } else { (cpu.as_secs_f64() / wall.as_secs_f64() * 1000.0).round() / 10.0 }
 }
 
+/// Resident memory now, in bytes.
+#[must_use]
+pub fn resident_bytes() -> Option<u64> {
+    resident(&std::fs::read_to_string("/proc/self/status").ok()?)
+}
+
 /// `VmRSS` of `/proc/<pid>/status`, in bytes.
 fn resident(status: &str) -> Option<u64> {
     let value = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

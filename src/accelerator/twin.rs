@@ -1,0 +1,75 @@
+//! A model's twin on the processor: loaded when the accelerator fails for the first time, and let go when that
+//! has worked for a while.
+
+use crate::infer::{Engine, InferError, InputMemory, Runtime, litert};
+use crate::model::read_verified;
+use crate::telemetry::process::resident_bytes;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A twin that was not needed for so long is let go.
+const KEPT_FOR: Duration = Duration::from_secs(60);
+
+/// The twin.
+pub struct Twin {
+    runtime: Arc<Runtime>,
+    path: PathBuf,
+    threads: usize,
+    loaded: Option<Loaded>,
+}
+
+struct Loaded {
+    engine: Box<dyn Engine>,
+    input: Box<dyn InputMemory>,
+    needed: Instant,
+}
+
+impl Twin {
+    /// The model at `path`, which `engine` runs already, if there is one.
+    pub fn new(
+        runtime: Arc<Runtime>,
+        path: PathBuf,
+        threads: usize,
+        engine: Option<Box<dyn Engine>>,
+    ) -> Result<Self, InferError> {
+        let loaded = engine.map(Loaded::new).transpose()?;
+        Ok(Self { runtime, path, threads, loaded })
+    }
+
+    /// Looks at a picture; returns whether it had to be loaded first, and what that took of memory, in bytes.
+    pub fn look(&mut self, picture: &[u8]) -> Result<Option<u64>, InferError> {
+        let (loaded, news) = match &mut self.loaded {
+            Some(loaded) => (loaded, None),
+            none => {
+                let before = resident_bytes().unwrap_or(0);
+                let file = read_verified(&self.path).map_err(|e| InferError::Model(e.to_string()))?;
+                let name = self.path.display().to_string();
+                let engine = litert::load(&self.runtime, file, &name, self.threads)?.engine;
+                let loaded = none.insert(Loaded::new(engine)?);
+                (loaded, Some(before))
+            }
+        };
+        loaded.needed = Instant::now();
+        loaded.input.bytes_mut().copy_from_slice(picture);
+        loaded.engine.invoke(loaded.input.as_mut())?;
+        Ok(news.map(|before| resident_bytes().unwrap_or(0).saturating_sub(before)))
+    }
+
+    /// The accelerator works: what was not needed for long is let go. True when that happens.
+    pub fn rest(&mut self) -> bool {
+        self.loaded.take_if(|loaded| loaded.needed.elapsed() >= KEPT_FOR).is_some()
+    }
+
+    /// Its last answer.
+    pub fn output(&self, index: usize) -> &[u8] {
+        self.loaded.as_ref().map_or(&[], |loaded| loaded.engine.output(index))
+    }
+}
+
+impl Loaded {
+    fn new(mut engine: Box<dyn Engine>) -> Result<Self, InferError> {
+        let input = engine.new_input()?;
+        Ok(Self { engine, input, needed: Instant::now() })
+    }
+}
