@@ -1,7 +1,9 @@
 //! What a model is: its file verified, its labels, and how it wants its input.
 
 pub mod catalogue;
+mod edgetpu;
 mod flatbuffer;
+mod flexbuffer;
 mod graph;
 mod identify;
 mod isolate;
@@ -15,6 +17,7 @@ pub mod shipped;
 mod stamp;
 mod verify;
 
+pub use edgetpu::{Cache, Compiled};
 pub use graph::Graph;
 pub use identify::{Evidence, Finding, Identity, Trial, identify};
 pub use isolate::try_model;
