@@ -45,6 +45,7 @@ pub mod publish;
 
 pub mod config;
 pub mod control;
+pub mod coral;
 pub mod doctor;
 pub mod shutdown;
 pub mod systemd;
@@ -60,3 +61,4 @@ pub mod cli;
 pub mod daemon;
 pub mod setup;
 pub mod tool;
+pub mod usb;
