@@ -111,6 +111,7 @@ pub struct Model {
     pub anchors: Option<Anchors>,
     pub columns: Option<Vec<Column>>,
     pub nms: Option<NmsKeys>,
+    pub cpu: Value<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

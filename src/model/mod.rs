@@ -13,8 +13,10 @@ mod manifest;
 mod metadata;
 mod ops;
 pub mod pull;
+mod segments;
 pub mod shipped;
 mod stamp;
+mod twin;
 mod verify;
 
 pub use edgetpu::{Cache, Compiled};
@@ -27,5 +29,7 @@ pub use manifest::{
     Activation, Anchors, Background, Channels, Column, Coordinates, DecoderKind, Manifest, NmsKeys, Task,
 };
 pub use metadata::Metadata;
+pub use segments::segments;
 pub use stamp::Stamp;
+pub use twin::{advice, twin};
 pub use verify::verify;

@@ -62,7 +62,7 @@ fn damage_anywhere_leaves_an_answer() {
         let mut bytes = good.clone();
         bytes[at] ^= 0x5a;
         told += usize::from(verify(&bytes).is_ok() && Compiled::of(&bytes) != whole);
-        Compiled::of(&good[..at]);
+        let _ = Compiled::of(&good[..at]);
     }
-    assert!(told > 0, "what it says about itself is no part of the file");
+    assert!(told > 0, "no damage was seen");
 }
