@@ -141,6 +141,15 @@ pub fn find_library(root: &Path) -> Option<PathBuf> {
     Some(Path::new("/").join(file))
 }
 
+/// What the machine below `root` lacks to run a compiled model, to follow "it is compiled for a Coral Edge TPU, and".
+#[must_use]
+pub fn missing(root: &Path) -> Option<String> {
+    if list(root).is_empty() {
+        return Some("there is no Coral on this machine".to_owned());
+    }
+    find_library(root).is_none().then(|| format!("{LIBRARY} is not installed ({INSTALL})"))
+}
+
 fn entries(folder: &Path) -> impl Iterator<Item = String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().into_string().ok())
@@ -179,6 +188,7 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let root = root.path();
         assert_eq!(list(root), []);
+        assert_eq!(missing(root).as_deref(), Some("there is no Coral on this machine"));
         plug(root, "2-1", ("1a6e", "089a"), 4);
         plug(root, "2-2", ("1a6e", "089a"), 5);
         plug(root, "2-3", ("18d1", "4ee7"), 6);
@@ -210,6 +220,8 @@ mod tests {
     fn the_library_is_the_configured_one_or_in_the_usual_folders() {
         let root = tempfile::tempdir().expect("a folder");
         assert_eq!(find_library(root.path()), None);
+        plug(root.path(), "2-1", ("1a6e", "089a"), 4);
+        assert!(missing(root.path()).expect("the library").starts_with("libedgetpu.so.1 is not installed"));
         for folder in ["lib", "usr/lib/aarch64-linux-gnu", "usr/lib"] {
             let folder = root.path().join(folder);
             std::fs::create_dir_all(&folder).expect("ours");
@@ -217,6 +229,7 @@ mod tests {
         }
         let found = find_library(root.path()).expect("it is there");
         assert_eq!(found, Path::new("/usr/lib/aarch64-linux-gnu/libedgetpu.so.1"));
+        assert_eq!(missing(root.path()), None);
         let file = root.path().join("lib").join(LIBRARY);
         assert_eq!(library(Some(&file)), Ok(file));
         assert!(library(Some(root.path())).expect_err("a folder").starts_with("find the Coral's library: "));

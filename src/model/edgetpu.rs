@@ -6,7 +6,7 @@
 use super::flatbuffer::{Read, Table};
 use super::flexbuffer;
 use super::verify::field;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// `edgetpu::kCustomOp` of libedgetpu's `tflite/public/edgetpu.h`.
 pub const CUSTOM_OP: &str = "edgetpu-custom-op";
@@ -46,10 +46,16 @@ pub struct Compiled {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Cache {
     /// Of all models that were compiled together, which fit in side by side; the parameters of any other one
-    /// replace them (`parameter_caching_token`).
+    /// replace them (`parameter_caching_token`); 16 hexadecimal digits in JSON.
+    #[serde(serialize_with = "hexadecimal")]
     pub token: u64,
     /// Of the parameters.
     pub bytes: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn hexadecimal<S: Serializer>(token: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{token:016x}"))
 }
 
 impl Compiled {

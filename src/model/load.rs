@@ -5,11 +5,14 @@ use super::identify::{Evidence, Finding, Identity, Trial, identify};
 use super::labels::Labels;
 use super::manifest::{Channels, DecoderKind, Manifest};
 use super::metadata::Metadata;
+use super::twin::{advice, twin};
 use super::verify::verify;
+use crate::coral;
 use crate::decode::{Decoder, Scheme};
 use crate::geometry::Fit;
 use crate::infer::{Engine, Loaded, Runtime, TensorSpec, litert};
 use crate::preprocess::Normalization;
+use crate::telemetry::machine;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -72,6 +75,17 @@ impl std::fmt::Debug for Model {
 pub struct ModelError(pub String);
 
 impl ModelFiles {
+    /// What the model's file has, verified.
+    pub fn content(&self) -> Result<Arc<[u8]>, ModelError> {
+        let file = read(&self.path).and_then(|file| verify(&file).map(|()| file));
+        file.map_err(|why| ModelError(format!("load model {}: {why}", self.path.display())))
+    }
+
+    /// What the user says about the model, in the config and beside it.
+    pub fn said(&self) -> Result<Manifest, ModelError> {
+        Ok(self.manifest.clone().or(Manifest::beside(&self.path).map_err(ModelError)?))
+    }
+
     /// The names of the classes, as far as they are known without running the model; else empty.
     pub fn class_names(&self) -> Result<Vec<String>, ModelError> {
         let name = self.path.display();
@@ -99,13 +113,13 @@ impl Model {
         let refuse = |why: String| ModelError(format!("load model {name}: {why}"));
         verify(&file).map_err(refuse)?;
         let graph = Graph::of(&file);
-        if graph.operators.contains_key("edgetpu-custom-op") {
-            return Err(refuse(
-                "it is compiled for a Coral Edge TPU and needs that accelerator's delegate; on the CPU use the model it was made from"
-                    .to_owned(),
-            ));
+        let said = files.said()?;
+        if let Some(compiled) = &graph.edgetpu {
+            let twin = twin(&files.path, &said).map_err(ModelError)?;
+            let missing = coral::missing(&machine::root());
+            let missing = missing.unwrap_or_else(|| "it was to run on the CPU".to_owned());
+            return Err(refuse(advice(&files.path, compiled, &missing, twin.as_deref())));
         }
-        let said = files.manifest.clone().or(Manifest::beside(&files.path).map_err(ModelError)?);
         let metadata = Metadata::of(&file, graph.metadata.clone(), &files.path);
         let loaded =
             litert::load(runtime, file, &name, files.threads).map_err(|e| ModelError(e.to_string()))?;

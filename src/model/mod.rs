@@ -16,6 +16,7 @@ pub mod pull;
 mod segments;
 pub mod shipped;
 mod stamp;
+mod tensors;
 mod twin;
 mod verify;
 
@@ -31,5 +32,6 @@ pub use manifest::{
 pub use metadata::Metadata;
 pub use segments::segments;
 pub use stamp::Stamp;
+pub use tensors::tensors;
 pub use twin::{advice, twin};
 pub use verify::verify;

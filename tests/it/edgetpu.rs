@@ -1,7 +1,7 @@
 //! Models compiled for an Edge TPU: what their files say.
 
 use crate::support::data;
-use edgecam::model::{Cache, Compiled, verify};
+use edgecam::model::{Cache, Compiled, segments, tensors, verify};
 
 /// Read with another reader of the format: the file, the least runtime version, the compiler, the parameters that
 /// stay on the device with their token, and those that don't.
@@ -42,6 +42,20 @@ fn each_compiled_model_tells_what_it_needs() {
     for name in ["split_concat_cpu_twin", "ssd_mobilenet_v1_coco_quant_postprocess_head_layers"] {
         assert_eq!(Compiled::of(&file(name).expect("beside the others")), None, "{name}");
     }
+}
+
+#[test]
+fn a_segment_takes_what_the_one_before_it_gives() {
+    let of = |n: usize| {
+        let bytes = file(&format!("ssd_mobilenet_v1_coco_quant_postprocess_segment_{n}_of_2_edgetpu"))?;
+        Some(tensors(&bytes).expect("known types"))
+    };
+    let (Some((first, between)), Some((inputs, last))) = (of(0), of(1)) else { return };
+    assert_eq!((first.len(), first[0].shape.as_slice(), last.len()), (1, &[1, 300, 300, 3][..], 4));
+    assert_eq!(between, inputs);
+    let path = data("edgetpu/ssd_mobilenet_v1_coco_quant_postprocess_segment_1_of_2_edgetpu.tflite");
+    let all = segments(&path.expect("beside it")).expect("both are there").expect("segments");
+    assert_eq!(all.len(), 2);
 }
 
 #[test]

@@ -1,17 +1,17 @@
 //! `edgecam model info`: what a model is, and how that was found out.
 
 use super::super::{Exit, ModelArgs, runtime};
+use super::compiled::describe;
 use crate::checksum::sha256;
 use crate::infer::TensorSpec;
 use crate::infer::delegation::Delegation;
-use crate::model::{Finding, Model, try_model, verify};
+use crate::model::{Compiled, Finding, Model, try_model, twin};
 use anyhow::{Context, anyhow};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Values longer than this put the reason on a line of its own.
 const VALUE_WIDTH: usize = 34;
@@ -75,7 +75,7 @@ impl Delegated {
 }
 
 #[derive(Serialize)]
-struct Tensor<'a> {
+pub(super) struct Tensor<'a> {
     name: &'a str,
     r#type: String,
     shape: &'a [usize],
@@ -96,7 +96,7 @@ impl<'a> From<&'a TensorSpec> for Tensor<'a> {
 }
 
 impl Tensor<'_> {
-    fn in_words(&self) -> String {
+    pub(super) fn in_words(&self) -> String {
         let quantization = match (self.scale, self.zero_point) {
             (Some(scale), Some(zero)) => format!(", scale {scale}, zero point {zero}"),
             _ => String::new(),
@@ -109,16 +109,18 @@ impl Info {
     pub(in crate::cli) fn run(&self, out: &mut dyn Write) -> anyhow::Result<Exit> {
         let args = ModelArgs { model: self.model.clone(), labels: self.labels.clone(), threads: 1 };
         let files = args.files();
+        let bytes = files.content()?;
+        if let Some(compiled) = Compiled::of(&bytes) {
+            let twin = twin(&self.model, &files.said()?).map_err(|e| anyhow!(e))?;
+            describe(out, &self.model, &bytes, &compiled, twin.as_deref(), self.json)?;
+        }
         try_model(&files, None)?;
         let runtime = runtime()?;
         let model = Model::load(&runtime, &files)?.info;
         let file = self.model.display().to_string();
-        let read = || format!("read {file}");
-        let bytes = Arc::<[u8]>::from(std::fs::read(&self.model).with_context(read)?);
-        verify(&bytes).map_err(|why| anyhow!("load model {file}: {why}"))?;
         let report = Report {
             bytes: bytes.len(),
-            sha256: sha256(&self.model).with_context(read)?,
+            sha256: sha256(&self.model).with_context(|| format!("read {file}"))?,
             input: Tensor::from(&model.input),
             outputs: model.outputs.iter().map(Tensor::from).collect(),
             findings: &model.findings,
