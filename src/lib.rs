@@ -47,6 +47,7 @@ pub mod publish;
 
 pub mod config;
 pub mod control;
+pub mod coral;
 pub mod doctor;
 pub mod shutdown;
 pub mod systemd;
@@ -62,3 +63,4 @@ pub mod cli;
 pub mod daemon;
 pub mod setup;
 pub mod tool;
+pub mod usb;

@@ -32,7 +32,7 @@ pub struct CoralChoice {
 }
 
 /// Which of the Corals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Device {
     /// Any; with several of them cameras are split among them.
     #[default]
@@ -41,8 +41,10 @@ pub enum Device {
     Usb(Option<usize>),
     /// Any at PCIe.
     Pci(Option<usize>),
-    /// The one of this number among all, USB first.
+    /// The one of this number among all, PCIe first.
     Index(usize),
+    /// The one at a place, which stays when others come or go: the USB port `2-1`, or the card `apex_0`.
+    At(String),
 }
 
 /// The clock of a Coral at USB.
@@ -94,14 +96,20 @@ impl FromStr for Performance {
 impl FromStr for Device {
     type Err = String;
 
-    /// `usb`, `pci`, `usb:1`, `pci:0`, `1`; empty for any.
+    /// `usb`, `pci`, `usb:1`, `pci:0`, `1`, `2-1.4`, `apex_0`; empty for any.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no Coral; write usb, pci, usb:0, pci:0, or its number");
+        let wrong = || {
+            format!("{text:?} is no Coral; write usb, pci, usb:0, pci:0, its number, or its USB port as 2-1")
+        };
+        let port = |c: char| c.is_ascii_digit() || ".-".contains(c);
         let number = |digits: &str| digits.parse::<usize>().ok().filter(|&n| n < 256).ok_or_else(wrong);
         Ok(match text.split_once(':') {
             None if text.is_empty() => Self::Any,
             None if text == "usb" => Self::Usb(None),
             None if text == "pci" => Self::Pci(None),
+            None if text.starts_with("apex_") || (text[1..].contains('-') && text.chars().all(port)) => {
+                Self::At(text.to_owned())
+            }
             None => Self::Index(number(text)?),
             Some(("usb", index)) => Self::Usb(Some(number(index)?)),
             Some(("pci", index)) => Self::Pci(Some(number(index)?)),
@@ -142,12 +150,13 @@ impl FromStr for Accelerator {
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Any => write!(f, "any Coral"),
-            Self::Usb(None) => write!(f, "usb"),
-            Self::Pci(None) => write!(f, "pci"),
-            Self::Usb(Some(index)) => write!(f, "usb:{index}"),
-            Self::Pci(Some(index)) => write!(f, "pci:{index}"),
-            Self::Index(index) => write!(f, "number {index}"),
+            Self::Any => f.write_str("coral"),
+            Self::Usb(None) => f.write_str("coral usb"),
+            Self::Pci(None) => f.write_str("coral pci"),
+            Self::Usb(Some(index)) => write!(f, "coral usb:{index}"),
+            Self::Pci(Some(index)) => write!(f, "coral pci:{index}"),
+            Self::Index(index) => write!(f, "coral {index}"),
+            Self::At(place) => write!(f, "coral {place}"),
         }
     }
 }
@@ -166,6 +175,8 @@ mod tests {
             ("edgetpu:usb", coral(Device::Usb(None))),
             ("edgetpu:pci:1", coral(Device::Pci(Some(1)))),
             ("edgetpu:2", coral(Device::Index(2))),
+            ("edgetpu:2-1.4", coral(Device::At("2-1.4".to_owned()))),
+            ("edgetpu:apex_1", coral(Device::At("apex_1".to_owned()))),
         ] {
             assert_eq!(text.parse(), Ok(wanted), "{text}");
         }
@@ -175,7 +186,16 @@ mod tests {
         assert_eq!(plugin.path.to_str(), Some("/opt/libx.so.1"));
         assert_eq!(plugin.options["gain"], "2");
         assert_eq!(plugin.options["mode"], "a=b");
-        for text in ["gpu", "edgetpu:3d", "edgetpu:usb:-1", "edgetpu:usb:256", "x.so,gain", ""] {
+        for text in [
+            "gpu",
+            "edgetpu:3d",
+            "edgetpu:-1",
+            "edgetpu:é-1",
+            "edgetpu:usb:-1",
+            "edgetpu:usb:256",
+            "x.so,gain",
+            "",
+        ] {
             assert!(text.parse::<Accelerator>().is_err(), "{text}");
         }
     }

@@ -11,7 +11,7 @@ use crate::frame::Timestamp;
 use crate::infer::TensorSpec;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -30,8 +30,9 @@ const USUAL_TIMES: u32 = 5;
 const SLOW_TIMES: [u64; 2] = [4, 3];
 const SLOW_AT_LEAST: Duration = Duration::from_millis(20);
 
-/// Whether the device is there, as far as can be told without touching it; the error is why not.
-pub type Presence = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// Which plugin runs models now, none being the processor; the error is why the device is not there, as far as can
+/// be told without touching it.
+pub type Found = Box<dyn Fn() -> Result<Option<Plugin>, String> + Send + Sync>;
 
 /// Which accelerator.
 pub struct Spec {
@@ -41,10 +42,8 @@ pub struct Spec {
     pub kind: Kind,
     /// LiteRT.
     pub library: PathBuf,
-    /// What runs the models; none: the processor, in a process of its own.
-    pub plugin: Option<Plugin>,
-    /// Looks for it.
-    pub presence: Presence,
+    /// Looks for it before each start of its process.
+    pub find: Found,
     /// Where it is reset, at USB.
     pub node: Option<Box<dyn Fn() -> Option<PathBuf> + Send + Sync>>,
 }
@@ -173,12 +172,11 @@ impl Device {
 
     /// What the tensors of a model are that runs on this device and nowhere else.
     pub fn probe(&self, files: Vec<PathBuf>, threads: usize) -> Result<(TensorSpec, Vec<TensorSpec>), Fault> {
-        (self.spec.presence)().map_err(Fault::Refused)?;
         let load = Load { id: self.numbers.fetch_add(1, Ordering::Relaxed), files, threads };
         let mut desk = self.desk.take();
         let mut host = match desk.host.take() {
             Some(host) => host,
-            None => self.start_host()?,
+            None => self.start_host((self.spec.find)().map_err(Fault::Refused)?.as_ref())?,
         };
         let found = host.load(&load);
         if matches!(found, Ok(_) | Err(Fault::Refused(_))) {
@@ -245,9 +243,10 @@ impl Device {
         self.alarm.ring();
     }
 
-    fn start_host(&self) -> Result<Host, Fault> {
-        let Spec { name, library, plugin, .. } = &self.spec;
-        Host::start(name, library, plugin.as_ref())
+    fn start_host(&self, plugin: Option<&Plugin>) -> Result<Host, Fault> {
+        let host = Host::start(&self.spec.name, &self.spec.library, plugin)?;
+        self.lock().version.clone_from(&host.version);
+        Ok(host)
     }
 
     fn tell(&self, condition: Condition, reason: Option<String>) {
@@ -300,17 +299,17 @@ impl Device {
             return;
         }
         if desk.host.is_none() {
-            if let Err(why) = (self.spec.presence)() {
-                self.tell(Condition::Absent, Some(why));
-                self.lock().attempts += 1;
-                return;
-            }
-            self.tell(Condition::Starting, None);
-            match self.start_host() {
-                Ok(host) => {
-                    self.lock().version.clone_from(&host.version);
-                    desk.host = Some(host);
+            let plugin = match (self.spec.find)() {
+                Ok(plugin) => plugin,
+                Err(why) => {
+                    self.tell(Condition::Absent, Some(why));
+                    self.lock().attempts += 1;
+                    return;
                 }
+            };
+            self.tell(Condition::Starting, None);
+            match self.start_host(plugin.as_ref()) {
+                Ok(host) => desk.host = Some(host),
                 Err(fault) => return self.fail(care, &fault),
             }
         }
@@ -479,22 +478,18 @@ fn look_after(device: &Weak<Device>, alarm: &Alarm) {
     }
 }
 
-/// The devices of this process by their library and plugin.
-static DEVICES: Mutex<Vec<(PathBuf, Option<Plugin>, Weak<Device>)>> = Mutex::new(Vec::new());
+/// The devices of this process, by what makes each another one.
+static DEVICES: Mutex<Vec<(String, Weak<Device>)>> = Mutex::new(Vec::new());
 
-/// The device of `spec`: the one that others have, or a new one.
-pub fn shared(spec: Spec) -> std::io::Result<Arc<Device>> {
+/// The device that is known as `key`: the one that others have, or a new one of `spec`.
+pub fn shared(key: &str, spec: Spec) -> std::io::Result<Arc<Device>> {
     let mut devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
-    devices.retain(|(.., device)| device.strong_count() > 0);
-    let same = |(library, plugin, _): &&(PathBuf, Option<Plugin>, Weak<Device>)| {
-        (library.as_path(), plugin) == (spec.library.as_path() as &Path, &spec.plugin)
-    };
-    if let Some(device) = devices.iter().find(same).and_then(|(.., device)| device.upgrade()) {
+    devices.retain(|(_, device)| device.strong_count() > 0);
+    if let Some(device) = devices.iter().find(|(k, _)| k == key).and_then(|(_, device)| device.upgrade()) {
         return Ok(device);
     }
-    let (library, plugin) = (spec.library.clone(), spec.plugin.clone());
     let device = Device::start(spec)?;
-    devices.push((library, plugin, Arc::downgrade(&device)));
+    devices.push((key.to_owned(), Arc::downgrade(&device)));
     Ok(device)
 }
 
@@ -502,7 +497,7 @@ pub fn shared(spec: Spec) -> std::io::Result<Arc<Device>> {
 pub fn reports() -> Vec<Report> {
     let devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
     let mut reports: Vec<_> =
-        devices.iter().filter_map(|(.., device)| device.upgrade()).map(|device| device.report()).collect();
+        devices.iter().filter_map(|(_, device)| device.upgrade()).map(|device| device.report()).collect();
     reports.sort_by(|a, b| a.name.cmp(&b.name));
     reports
 }

@@ -8,6 +8,7 @@
 mod choice;
 mod device;
 mod engine;
+mod find;
 mod host;
 mod state;
 mod turns;
@@ -16,8 +17,9 @@ mod wire;
 pub mod worker;
 
 pub use choice::{Accelerator, CoralChoice, Device as Which, Performance, Plugin};
-pub use device::{Device, Presence, Spec, reports, shared};
+pub use device::{Device, Found, Spec, reports, shared};
 pub use engine::Accelerated;
+pub use find::{coral, plugin};
 pub use state::{Condition, Kind, Report};
 pub use twin::Twin;
 

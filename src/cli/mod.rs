@@ -14,6 +14,7 @@ mod scenes;
 mod selftest;
 mod setup;
 mod try_model;
+mod worker;
 
 use crate::accelerator::Accelerator;
 use crate::infer::{Runtime, find, version_of};
@@ -115,6 +116,9 @@ enum Command {
     /// Load a model and run it once
     #[command(hide = true)]
     TryModel(try_model::TryModel),
+    /// Run models for the program that has the other end of stdin
+    #[command(hide = true)]
+    Worker,
 }
 
 /// A model, as commands take it.
@@ -179,6 +183,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Scenes(scenes)) => scenes.run(&mut io::stdout().lock()),
         Some(Command::SelfTest(selftest)) => selftest.run(&mut io::stdout().lock()),
         Some(Command::TryModel(try_model)) => try_model.run(),
+        Some(Command::Worker) => worker::run(),
         None => Ok(Exit::Usage),
     };
     result.unwrap_or_else(|e| {

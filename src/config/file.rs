@@ -114,6 +114,7 @@ pub struct Model {
     pub anchors: Option<Anchors>,
     pub columns: Option<Vec<Column>>,
     pub nms: Option<NmsKeys>,
+    pub cpu: Value<String>,
 }
 
 /// A word, or a table that says more.

@@ -206,6 +206,7 @@ fn model(name: &Spanned<String>, table: &Spanned<file::Model>, c: &mut Checker<'
         anchors: m.anchors.clone(),
         columns: m.columns.clone(),
         nms: m.nms,
+        cpu: c.file("cpu", m.cpu.as_ref()),
     };
     if let Err(why) = manifest.check() {
         c.refuse(table, why);

@@ -51,6 +51,7 @@ pub fn files(model: &config::Model) -> ModelFiles {
         manifest: model.manifest.clone(),
         threads: model.threads,
         accelerator: model.accelerator.clone(),
+        waits: false,
     }
 }
 

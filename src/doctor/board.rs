@@ -64,6 +64,12 @@ impl Board {
         Self { root: root.into(), kernel, ask }
     }
 
+    /// What its files are below.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Its figures.
     #[must_use]
     pub fn machine(&self) -> Machine {

@@ -1,47 +1,28 @@
-//! Coral Edge TPUs and their library. edgecam does not use them so far; whether they are ready is told all the
-//! same.
+//! Coral Edge TPUs and their library: whether they are ready.
 
-use super::board::name;
-use super::usb::{self, Device};
 use super::{Board, Finding};
+use crate::coral::{self, INSTALL, LIBRARY};
 use crate::infer::elf;
-use std::path::{Path, PathBuf};
+use crate::usb::{self, Device};
 
-/// A PCIe or M.2 Coral.
-const PCI: (&str, &str) = ("0x1ac1", "0x089a");
 /// What makes the library usable by TFLite.
 const SYMBOL: &str = "tflite_plugin_create_delegate";
-const LIBRARY: &str = "libedgetpu.so.1";
-const INSTALL: &str = "edgecam does without so far; for what else uses it: `sudo apt install libedgetpu1-std` from Coral's package source, or for Debian 12 and later a build of github.com/feranick/libedgetpu";
 
 /// Nothing where there is neither.
 #[must_use]
 pub fn findings(board: &Board) -> Vec<Finding> {
-    let usb: Vec<_> = usb::devices(board).into_iter().filter(Device::is_coral).collect();
-    let cards =
-        board.entries("/sys/bus/pci/devices").into_iter().filter(|path| is_coral(board, path)).count();
-    let mut findings: Vec<_> = usb.iter().map(on_usb).collect();
-    if cards > 0 {
+    let devices = usb::devices(board.root());
+    let mut findings: Vec<_> = devices.iter().filter(|device| coral::is_coral(device)).map(on_usb).collect();
+    if coral::cards(board.root()) > 0 {
         findings.push(on_pci(board));
     }
     let any = !findings.is_empty();
     findings.extend(library(board, any));
-    if any {
-        findings.push(Finding::note(
-            "coral",
-            "edgecam runs every model on the CPU so far; it does not use a Coral",
-        ));
-    }
     findings
 }
 
-fn is_coral(board: &Board, path: &Path) -> bool {
-    let read = |file| board.read(path.join(file));
-    (read("vendor").as_deref(), read("device").as_deref()) == (Some(PCI.0), Some(PCI.1))
-}
-
 fn on_usb(device: &Device) -> Finding {
-    let state = if device.id == usb::CORAL_USED { "" } else { ", not used since it was plugged in" };
+    let state = if coral::is_used(device) { "" } else { ", not used since it was plugged in" };
     let found = format!("a USB Coral at {} ({}{state})", device.place, device.speed());
     if device.mbit < 5000.0 {
         return Finding::warn(
@@ -73,14 +54,9 @@ fn on_pci(board: &Board) -> Finding {
 }
 
 /// The library, and whether it goes with this program.
-fn library(board: &Board, coral: bool) -> Option<Finding> {
-    let folders = ["/usr/local/lib", "/usr/lib", "/lib"];
-    let in_folder = |folder: &str| {
-        let inner = board.entries(folder).into_iter().filter(|path| name(path).ends_with("-linux-gnu"));
-        inner.chain([PathBuf::from(folder)]).map(|path| path.join(LIBRARY)).collect::<Vec<_>>()
-    };
-    let Some(path) = folders.into_iter().flat_map(in_folder).find(|path| board.has(path)) else {
-        return coral.then(|| Finding::warn("edgetpu", format!("a Coral, but no {LIBRARY}"), INSTALL));
+fn library(board: &Board, any: bool) -> Option<Finding> {
+    let Some(path) = coral::find_library(board.root()) else {
+        return any.then(|| Finding::warn("edgetpu", format!("a Coral, but no {LIBRARY}"), INSTALL));
     };
     let (file, found) = (board.path(&path), path.display());
     let unfit = match elf::architecture(&file) {
@@ -89,7 +65,7 @@ fn library(board: &Board, coral: bool) -> Option<Finding> {
         }
         Ok(Some(_)) if elf::whole(&file).is_err() => "is cut short".to_owned(),
         Ok(Some(_)) if elf::exports(&file, SYMBOL).is_ok_and(|there| there) => {
-            return Some(if coral {
+            return Some(if any {
                 Finding::ok("edgetpu", format!("{found}, a delegate for TFLite"))
             } else {
                 Finding::note("edgetpu", format!("{found} is there, but no Coral"))

@@ -1,70 +1,19 @@
-//! USB devices: what is plugged in where, how fast it talks, and whether there is power for it.
+//! Whether USB devices have the power they need.
 
 use super::board::name;
 use super::{Board, Finding, Level};
+use crate::coral;
+use crate::usb::{self, Device};
 use std::path::{Path, PathBuf};
 
 const DEVICES: &str = "/sys/bus/usb/devices";
 /// What the supply of a Pi 5 must offer for 1.6 A at its ports, in mA; with less it is 0.6 A.
 const FULL_SUPPLY_MA: u32 = 5000;
 
-/// A Coral before its first use since it was plugged in, and after.
-const CORAL_NEW: &str = "1a6e:089a";
-pub(super) const CORAL_USED: &str = "18d1:9302";
-
-/// A device on the bus.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Device {
-    /// `1-1.2`: bus, and ports down to it.
-    pub place: String,
-    /// `1a6e:089a`.
-    pub id: String,
-    /// Of the bus it is on; USB 2 and USB 3 ports of one controller are two.
-    pub bus: u32,
-    /// Mbit/s: 1.5, 12 (USB 1), 480 (USB 2), 5000 and more (USB 3).
-    pub mbit: f64,
-}
-
-impl Device {
-    /// Whether it is a Coral, which draws up to 0.9 A: one that waits for its firmware, or one in use.
-    #[must_use]
-    pub fn is_coral(&self) -> bool {
-        [CORAL_NEW, CORAL_USED].contains(&self.id.as_str())
-    }
-
-    /// `USB 2, 480 Mbit/s`.
-    #[must_use]
-    pub fn speed(&self) -> String {
-        let generation = match self.mbit {
-            ..480.0 => 1,
-            480.0..5000.0 => 2,
-            _ => 3,
-        };
-        format!("USB {generation}, {} Mbit/s", self.mbit)
-    }
-}
-
-/// The devices, without hubs of the board itself.
-#[must_use]
-pub fn devices(board: &Board) -> Vec<Device> {
-    let paths = board.entries(DEVICES).into_iter().filter(|path| !name(path).starts_with("usb"));
-    paths.filter_map(|path| device(board, &path)).collect()
-}
-
-/// The USB device that one of its interfaces, or what hangs on it, belongs to.
+/// The device that one of its interfaces, or what hangs on it, belongs to.
 #[must_use]
 pub fn above(board: &Board, path: &Path) -> Option<Device> {
-    path.ancestors().find_map(|path| device(board, path))
-}
-
-fn device(board: &Board, path: &Path) -> Option<Device> {
-    let read = |file: &str| board.read(path.join(file));
-    Some(Device {
-        place: name(path).to_owned(),
-        id: format!("{}:{}", read("idVendor")?, read("idProduct")?),
-        bus: read("busnum")?.parse().ok()?,
-        mbit: read("speed")?.parse().ok()?,
-    })
+    path.ancestors().find_map(|path| Device::of(&board.path(path)))
 }
 
 /// Power at the ports.
@@ -98,7 +47,8 @@ fn supply(board: &Board) -> Option<Finding> {
     Some(if milliamperes >= FULL_SUPPLY_MA {
         Finding::ok("usb_power", found)
     } else {
-        let level = if devices(board).iter().any(Device::is_coral) { Level::Warn } else { Level::Note };
+        let level =
+            if usb::devices(board.root()).iter().any(coral::is_coral) { Level::Warn } else { Level::Note };
         let fix = "use a 5 V, 5 A supply (27 W USB-C) or a hub with a supply of its own; a supply that has 5 A and can't say so: `usb_max_current_enable=1` in /boot/firmware/config.txt";
         let found = format!("{found}: 0.6 A for all USB ports together");
         Finding { level, ..Finding::warn("usb_power", found, fix) }

@@ -1,8 +1,9 @@
 //! The video nodes as sysfs has them, whoever may open them.
 
 use super::board::name;
-use super::usb::{self, Device};
+use super::usb;
 use super::{Board, firmware};
+use crate::usb::Device;
 use std::path::{Path, PathBuf};
 
 const NODES: &str = "/sys/class/video4linux";

@@ -84,14 +84,16 @@ impl<'a> Table<'a> {
         self.field(n)?.map(|at| Self::at(self.file, follow(self.file, at)?)).transpose()
     }
 
+    /// An unsigned 16-bit number, 0 when absent.
+    pub fn u16(&self, n: usize) -> Read<usize> {
+        self.field(n)?.map_or(Ok(0), |at| u16_at(self.file, at))
+    }
+
     /// A vector of elements of `size` bytes; empty when absent.
     pub fn vector(&self, n: usize, size: usize) -> Read<Vector<'a>> {
-        let Some(field) = self.field(n)? else { return Ok(Vector { file: self.file, at: 0, len: 0, size }) };
-        let start = follow(self.file, field)?;
-        let len = u32_at(self.file, start)? as usize;
-        match len.checked_mul(size).and_then(|bytes| bytes.checked_add(start + 4)) {
-            Some(end) if end <= self.file.len() => Ok(Vector { file: self.file, at: start + 4, len, size }),
-            _ => Err(Malformed { offset: start }),
+        match self.field(n)? {
+            Some(field) => Vector::at(self.file, field, size),
+            None => Ok(Vector { file: self.file, at: 0, len: 0, size }),
         }
     }
 
@@ -111,6 +113,16 @@ pub struct Vector<'a> {
 }
 
 impl<'a> Vector<'a> {
+    /// The vector that the offset at `field` leads to.
+    fn at(file: &'a [u8], field: usize, size: usize) -> Read<Self> {
+        let start = follow(file, field)?;
+        let len = u32_at(file, start)? as usize;
+        match len.checked_mul(size).and_then(|bytes| bytes.checked_add(start + 4)) {
+            Some(end) if end <= file.len() => Ok(Self { file, at: start + 4, len, size }),
+            _ => Err(Malformed { offset: start }),
+        }
+    }
+
     /// The number of elements.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -146,6 +158,11 @@ impl<'a> Vector<'a> {
     /// The elements of a vector of tables.
     pub fn tables(self) -> impl Iterator<Item = Read<Table<'a>>> {
         (0..self.len).map(move |i| self.table(i))
+    }
+
+    /// The bytes of the strings in a vector of strings.
+    pub fn strings(self) -> impl Iterator<Item = Read<&'a [u8]>> {
+        (0..self.len).map(move |i| Self::at(self.file, self.at + 4 * i, 1).map(|string| string.bytes()))
     }
 
     /// The elements of a vector of 32-bit floats.

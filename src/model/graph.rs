@@ -1,6 +1,7 @@
 //! What a model's graph tells about it: which operators there are, what makes its outputs, how it scales
 //! its input. Read after [`super::verify`], so that offsets are known to be good.
 
+use super::edgetpu::Compiled;
 use super::flatbuffer::{Read, Table, Vector};
 use super::ops;
 use super::verify::field;
@@ -28,6 +29,8 @@ pub struct Graph {
     pub classes: Option<usize>,
     /// Where the packed TFLite metadata are in the file.
     pub metadata: Option<std::ops::Range<usize>>,
+    /// What it says about itself when it is compiled for an Edge TPU.
+    pub edgetpu: Option<Compiled>,
 }
 
 /// `x` becomes `x` (operation) constant.
@@ -79,7 +82,8 @@ impl Graph {
             .tables()
             .map(|op| read_op(&op?, &codes))
             .collect::<Read<_>>()?;
-        let mut found = Self { metadata: metadata(&model, buffers)?, ..Self::default() };
+        let mut found =
+            Self { metadata: metadata(&model, buffers)?, edgetpu: Compiled::of(file), ..Self::default() };
         for op in &ops {
             *found.operators.entry(op.name.clone()).or_default() += 1;
         }

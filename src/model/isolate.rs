@@ -24,6 +24,7 @@ pub fn try_model(files: &ModelFiles, library: Option<&Path>) -> Result<(), Model
     let mut command = Command::new(PROGRAM);
     command.arg0("edgecam").arg("try-model").arg("--model").arg(&files.path);
     command.arg("--threads").arg(files.threads.to_string()).arg("--manifest").arg(manifest);
+    command.arg("--accelerator").arg("cpu");
     for (flag, path) in [("--labels", files.labels.as_deref()), ("--library", library)] {
         if let Some(path) = path {
             command.arg(flag).arg(path);

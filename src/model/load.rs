@@ -1,21 +1,28 @@
 //! A model from its files: verified, loaded, its outputs understood, its classes named.
 
+use super::edgetpu::Compiled;
 use super::graph::Graph;
 use super::identify::{Evidence, Finding, Identity, Trial, identify};
 use super::labels::Labels;
 use super::manifest::{Channels, DecoderKind, Manifest};
 use super::metadata::Metadata;
+use super::twin::twin;
 use super::verify::verify;
-use crate::accelerator::Accelerator;
+use super::way::{There, Way};
+use crate::accelerator::{Accelerated, Accelerator, Twin};
 use crate::decode::{Decoder, Scheme};
 use crate::geometry::Fit;
-use crate::infer::{Engine, Loaded, Runtime, TensorSpec, litert};
+use crate::infer::{Engine, InferError, Loaded, Runtime, TensorSpec, litert};
 use crate::preprocess::Normalization;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// More than any model a Pi can run.
 const MAX_BYTES: u64 = 2 << 30;
+
+/// For an accelerator to run its first model: a Coral gets its firmware first.
+const READY_WITHIN: Duration = Duration::from_secs(20);
 
 /// What to load and what the user says about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +37,9 @@ pub struct ModelFiles {
     pub threads: usize,
     /// What it is to run on.
     pub accelerator: Accelerator,
+    /// Whether loading waits for an accelerator, and fails without it: what runs on after it fell out begins with
+    /// the model's CPU twin instead.
+    pub waits: bool,
 }
 
 /// A model, ready to run.
@@ -79,7 +89,25 @@ impl ModelFiles {
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         let (manifest, accelerator) = (Manifest::default(), Accelerator::default());
-        Self { path, labels: None, manifest, threads: 1, accelerator }
+        Self { path, labels: None, manifest, threads: 1, accelerator, waits: true }
+    }
+
+    /// What the model's file has, verified.
+    pub fn content(&self) -> Result<Arc<[u8]>, ModelError> {
+        read_verified(&self.path)
+    }
+
+    /// What the user says about the model, in the config and beside it.
+    pub fn said(&self) -> Result<Manifest, ModelError> {
+        Ok(self.manifest.clone().or(Manifest::beside(&self.path).map_err(ModelError)?))
+    }
+
+    /// Whether the model, or its twin, runs on the processor at all.
+    pub fn run_on_the_processor(&self) -> Result<bool, ModelError> {
+        if Compiled::of(&self.content()?).is_none() {
+            return Ok(true);
+        }
+        twin(&self.path, &self.said()?).map(|twin| twin.is_some()).map_err(ModelError)
     }
 
     /// The names of the classes, as far as they are known without running the model; else empty.
@@ -95,41 +123,90 @@ impl ModelFiles {
 }
 
 impl Model {
-    /// Loads a model and finds out what it is.
+    /// Loads a model for what it is to run on, and finds out what it is.
     pub fn load(runtime: &Arc<Runtime>, files: &ModelFiles) -> Result<Self, ModelError> {
-        let name = files.path.display().to_string();
-        let refuse = |why: String| ModelError(format!("load model {name}: {why}"));
-        let file = read(&files.path).map_err(refuse)?;
-        Self::of(runtime, file, files)
+        let file = files.content()?;
+        match Way::of(files, Compiled::of(&file).as_ref(), &files.said()?, runtime.path())? {
+            Way::Here(here) if here.path == files.path => Self::of(runtime, file, &here),
+            Way::Here(twin) => Self::of(runtime, twin.content()?, &twin),
+            Way::There(there) => Self::on(there, runtime, &file, files),
+        }
     }
 
-    /// The same of a file's content; `files.path` is its name then, and what lies beside it counts too.
+    /// Loads a verified file's content for the processor; `files.path` is its name then, and what lies beside it
+    /// counts too.
     pub fn of(runtime: &Arc<Runtime>, file: Arc<[u8]>, files: &ModelFiles) -> Result<Self, ModelError> {
         let name = files.path.display().to_string();
-        let refuse = |why: String| ModelError(format!("load model {name}: {why}"));
-        verify(&file).map_err(refuse)?;
         let graph = Graph::of(&file);
-        if graph.operators.contains_key("edgetpu-custom-op") {
-            return Err(refuse(
-                "it is compiled for a Coral Edge TPU and needs that accelerator's delegate; on the CPU use the model it was made from"
-                    .to_owned(),
-            ));
-        }
-        let said = files.manifest.clone().or(Manifest::beside(&files.path).map_err(ModelError)?);
         let metadata = Metadata::of(&file, graph.metadata.clone(), &files.path);
         let loaded =
             litert::load(runtime, file, &name, files.threads).map_err(|e| ModelError(e.to_string()))?;
-        let Loaded { mut engine, input, outputs } = loaded;
-        let (named, from) = labels(files, &metadata)?.unzip();
-        let labels = named.as_ref();
-        let evidence = Evidence {
-            input: &input,
-            outputs: &outputs,
-            graph: &graph,
-            metadata: &metadata,
-            labels,
-            said: &said,
+        Self::identified(loaded, graph, &metadata, files)
+    }
+
+    /// The model on an accelerator. What it is, its twin on the processor tells.
+    fn on(there: There, runtime: &Arc<Runtime>, file: &[u8], files: &ModelFiles) -> Result<Self, ModelError> {
+        let name = files.path.display().to_string();
+        let refuse = |why: String| ModelError(format!("load model {name}: {why}"));
+        let There { device, files: parts, twin } = there;
+        let failed = |e: InferError| ModelError(e.to_string());
+        let begin = |tensors, twin| {
+            Accelerated::new(Arc::clone(&device), &name, parts.clone(), files.threads, tensors, twin)
         };
+        let ready = |engine: &Accelerated| engine.wait(READY_WITHIN);
+        let on = Finding {
+            key: "accelerator",
+            value: device.name().to_owned(),
+            because: "it is asked for, or the model is compiled for it".to_owned(),
+            assumed: false,
+        };
+        let mut model = if let Some(twin) = twin {
+            let Self { engine, info } = Self::of(runtime, twin.content()?, &twin)?;
+            let tensors = (info.input.clone(), info.outputs.clone());
+            let twin =
+                Twin::new(Arc::clone(runtime), twin.path, twin.threads, Some(engine)).map_err(failed)?;
+            let engine = begin(tensors, Some(twin)).map_err(failed)?;
+            if files.waits
+                && let Err(why) = ready(&engine)
+                && files.accelerator != Accelerator::Auto
+            {
+                return Err(refuse(format!("accelerator {}: {why}", device.name())));
+            }
+            Self { engine: Box::new(engine), info }
+        } else {
+            let gone = |why: &dyn std::fmt::Display| {
+                refuse(format!(
+                    "accelerator {}: {why}; the model has no CPU twin to start with",
+                    device.name()
+                ))
+            };
+            let (input, outputs) =
+                device.probe(parts.clone(), files.threads).map_err(|fault| gone(&fault))?;
+            let engine = begin((input.clone(), outputs.clone()), None).map_err(failed)?;
+            ready(&engine).map_err(|why| gone(&why))?;
+            let graph = Graph::of(file);
+            let metadata = Metadata::of(file, graph.metadata.clone(), &files.path);
+            Self::identified(Loaded { engine: Box::new(engine), input, outputs }, graph, &metadata, files)?
+        };
+        model.info.findings.push(on);
+        Ok(model)
+    }
+
+    /// A loaded model whose outputs are understood.
+    fn identified(
+        loaded: Loaded,
+        graph: Graph,
+        metadata: &Metadata,
+        files: &ModelFiles,
+    ) -> Result<Self, ModelError> {
+        let name = files.path.display().to_string();
+        let refuse = |why: String| ModelError(format!("load model {name}: {why}"));
+        let Loaded { mut engine, input, outputs } = loaded;
+        let said = files.said()?;
+        let (named, from) = labels(files, metadata)?.unzip();
+        let labels = named.as_ref();
+        let evidence =
+            Evidence { input: &input, outputs: &outputs, graph: &graph, metadata, labels, said: &said };
         let trial = &mut Trial::new(engine.as_mut(), &input, &outputs);
         let Identity { decoder, fit, normalization, channels, mut findings } =
             identify(&evidence, trial).map_err(refuse)?;

@@ -4,7 +4,7 @@
 use crate::array::Array;
 use crate::geometry::Fit;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Larger files are no manifests.
 const MAX_BYTES: u64 = 4 << 20;
@@ -173,10 +173,13 @@ pub struct Manifest {
     pub columns: Option<Vec<Column>>,
     /// Which of overlapping boxes stay.
     pub nms: Option<NmsKeys>,
+    /// The same model for the CPU, where this one is compiled for an accelerator.
+    pub cpu: Option<PathBuf>,
 }
 
 impl Manifest {
-    /// The manifest in `MODEL.toml` beside `MODEL.tflite`; empty where there is none.
+    /// The manifest in `MODEL.toml` beside `MODEL.tflite`; empty where there is none. The path in it is relative to
+    /// its folder.
     pub fn beside(model: &Path) -> Result<Self, String> {
         let path = model.with_extension("toml");
         match std::fs::metadata(&path) {
@@ -188,7 +191,12 @@ impl Manifest {
         match std::fs::read_to_string(&path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(e) => Err(format!("read manifest {}: {e}", path.display())),
-            Ok(text) => Self::parse(&text).map_err(|e| format!("read manifest {}: {e}", path.display())),
+            Ok(text) => {
+                let said =
+                    Self::parse(&text).map_err(|e| format!("read manifest {}: {e}", path.display()))?;
+                let cpu = said.cpu.as_ref().map(|cpu| path.parent().unwrap_or(Path::new("")).join(cpu));
+                Ok(Self { cpu, ..said })
+            }
         }
     }
 
@@ -257,6 +265,7 @@ impl Manifest {
                 agnostic: own.agnostic.or(others.agnostic),
                 limit: own.limit.or(others.limit),
             }),
+            cpu: self.cpu.or(other.cpu),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What a model is: its file verified, its labels, and how it wants its input.
 
 pub mod catalogue;
+mod edgetpu;
 mod flatbuffer;
+mod flexbuffer;
 mod graph;
 mod identify;
 mod isolate;
@@ -11,10 +13,15 @@ mod manifest;
 mod metadata;
 mod ops;
 pub mod pull;
+mod segments;
 pub mod shipped;
 mod stamp;
+mod tensors;
+mod twin;
 mod verify;
+mod way;
 
+pub use edgetpu::{Cache, Compiled};
 pub use graph::Graph;
 pub use identify::{Evidence, Finding, Identity, Trial, identify};
 pub use isolate::try_model;
@@ -24,5 +31,8 @@ pub use manifest::{
     Activation, Anchors, Background, Channels, Column, Coordinates, DecoderKind, Manifest, NmsKeys, Task,
 };
 pub use metadata::Metadata;
+pub use segments::segments;
 pub use stamp::Stamp;
+pub use tensors::tensors;
+pub use twin::{advice, twin};
 pub use verify::verify;

@@ -1,6 +1,7 @@
 //! What this machine has: cameras, a broker, an accelerator.
 
 use super::answers::Source;
+use crate::coral::{self, Bus};
 use crate::source::listing::{self, CameraInfo};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
@@ -13,9 +14,6 @@ const LIKELY: [&str; 2] = ["localhost:1883", "homeassistant.local:1883"];
 /// For the name and the connection.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// USB ids of a Coral USB Accelerator, before and after its firmware is loaded.
-const CORAL: [(&str, &str); 2] = [("1a6e", "089a"), ("18d1", "9302")];
-
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Found {
@@ -23,8 +21,8 @@ pub struct Found {
     pub cameras: Vec<CameraInfo>,
     /// `host:port` where something listens.
     pub brokers: Vec<String>,
-    /// What Coral there is, in words.
-    pub coral: Option<&'static str>,
+    /// How the Coral is connected, of several the one that is preferred.
+    pub coral: Option<Bus>,
 }
 
 impl Found {
@@ -34,21 +32,21 @@ impl Found {
         Self {
             cameras: if cameras { listing::cameras() } else { Vec::new() },
             brokers: if brokers { self::brokers(&LIKELY, PATIENCE) } else { Vec::new() },
-            coral: coral(Path::new("/sys/bus/usb/devices"), Path::new("/dev")),
+            coral: coral::list(Path::new("/")).first().map(|coral| coral.bus),
         }
     }
 
     /// A sentence on the accelerator, and what becomes of it.
     #[must_use]
     pub fn accelerator(&self) -> String {
-        match self.coral {
-            Some(coral) => {
-                format!(
-                    "Accelerator: there is a {coral}; this edgecam runs models on the CPU and does not use it."
-                )
-            }
-            None => "Accelerator: none found; models run on the CPU.".to_owned(),
-        }
+        let coral = match self.coral {
+            Some(Bus::Usb) => "Coral USB Accelerator",
+            Some(Bus::Pci) => "Coral at the PCIe bus",
+            None => return "Accelerator: none found; models run on the CPU.".to_owned(),
+        };
+        format!(
+            "Accelerator: there is a {coral}; models that are compiled for it run there (docs/accelerators.md)."
+        )
     }
 }
 
@@ -94,23 +92,6 @@ fn brokers(likely: &[&str], patience: Duration) -> Vec<String> {
     found.into_iter().filter_map(|(_, at)| at).collect()
 }
 
-/// The Coral below the folders of USB devices and of device files.
-fn coral(usb: &Path, dev: &Path) -> Option<&'static str> {
-    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let word = |folder: &Path, file: &str| {
-        std::fs::read_to_string(folder.join(file)).unwrap_or_default().trim().to_owned()
-    };
-    let is_usb = |device: &Path| {
-        let (vendor, product) = (word(device, "idVendor"), word(device, "idProduct"));
-        CORAL.contains(&(vendor.as_str(), product.as_str()))
-    };
-    if entries(usb).any(|entry| is_usb(&entry.path())) {
-        return Some("Coral USB Accelerator");
-    }
-    let apex = entries(dev).any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"apex_"));
-    apex.then_some("Coral at the PCIe bus")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,21 +127,9 @@ mod tests {
     }
 
     #[test]
-    fn a_coral_is_known_by_its_ids() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (usb, dev) = (folder.path().join("usb"), folder.path().join("dev"));
-        let device = usb.join("1-2");
-        std::fs::create_dir_all(&device).expect("ours");
-        std::fs::create_dir_all(&dev).expect("ours");
-        std::fs::write(device.join("idVendor"), "18d1\n").expect("ours");
-        std::fs::write(device.join("idProduct"), "4ee7\n").expect("ours");
-        assert_eq!(coral(&usb, &dev), None);
-        std::fs::write(dev.join("apex_0"), "").expect("ours");
-        assert_eq!(coral(&usb, &dev), Some("Coral at the PCIe bus"));
-        std::fs::write(device.join("idProduct"), "9302\n").expect("ours");
-        assert_eq!(coral(&usb, &dev), Some("Coral USB Accelerator"));
-        assert_eq!(coral(Path::new("/no/such"), Path::new("/no/such")), None);
-        let found = Found { coral: coral(&usb, &dev), ..Found::default() };
-        assert!(found.accelerator().contains("does not use it"));
+    fn a_coral_is_told() {
+        let told = |coral| Found { coral, ..Found::default() }.accelerator();
+        assert!(told(Some(Bus::Usb)).contains("a Coral USB Accelerator; models that are compiled for it"));
+        assert!(told(None).contains("none found"));
     }
 }

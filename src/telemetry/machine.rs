@@ -46,8 +46,14 @@ pub struct Throttling {
 impl Default for Machine {
     /// This one; `EDGECAM_TEST_MACHINE` names a copy of its files.
     fn default() -> Self {
-        Self::at(std::env::var_os("EDGECAM_TEST_MACHINE").unwrap_or_else(|| "/".into()))
+        Self::at(root())
     }
+}
+
+/// What the machine's files are below: `/`, or what `EDGECAM_TEST_MACHINE` names.
+#[must_use]
+pub fn root() -> PathBuf {
+    std::env::var_os("EDGECAM_TEST_MACHINE").map_or_else(|| "/".into(), PathBuf::from)
 }
 
 impl Machine {

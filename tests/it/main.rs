@@ -11,6 +11,7 @@ mod daemon;
 mod demo;
 mod detect;
 mod doctor;
+mod edgetpu;
 #[cfg(feature = "broker")]
 mod embedded;
 mod eval;

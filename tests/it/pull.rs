@@ -205,6 +205,38 @@ fn labels_in_the_catalogue_need_no_server() {
 }
 
 #[test]
+fn a_model_for_a_coral_comes_with_its_twin() {
+    let (compiled, plain) = (content(1000), content(2000));
+    let web = Web::start(vec![Reply::whole(&compiled), Reply::whole(&plain)]);
+    let place = Place::new("http://localhost", "");
+    let entry = |name: &str, body: &[u8], more: &str| {
+        format!(
+            "[model.{name}]\ndescription = \"a model\"\ntask = \"detect\"\ninput = [8, 8]\nlicence = \"MIT\"\n\
+             url = \"http://127.0.0.1:{}/{name}.tflite\"\nsha256 = \"{}\"\n{more}",
+            web.port,
+            sha256(body)
+        )
+    };
+    let text =
+        [entry("m", &plain, ""), entry("m-edgetpu", &compiled, "accelerator = \"edgetpu\"\ncpu = \"m\"\n")];
+    std::fs::write(place.path("catalogue.toml"), text.concat()).expect("ours");
+    let (code, stdout, stderr) = place.run(&["pull", "m-edgetpu"]);
+    let installed = |name: &str| format!("installed {}\n", place.path("models").join(name).display());
+    assert_eq!(
+        (code, stdout),
+        (0, [installed("m-edgetpu.tflite"), installed("m.tflite")].concat()),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("m-edgetpu is compiled for a Coral Edge TPU; m is the same for the CPU"),
+        "{stderr}"
+    );
+    assert_eq!(place.left(), ["m-edgetpu.tflite", "m.tflite"]);
+    let (code, stdout, _) = place.run(&["pull", "m-edgetpu"]);
+    assert!(code == 0 && stdout.matches("already there").count() == 2, "{stdout}");
+}
+
+#[test]
 fn a_git_blob_id_proves_a_file() {
     let body = content(300_000);
     let mut wrong = body.clone();

@@ -1,18 +1,20 @@
 //! `edgecam model info`: what a model is, and how that was found out.
 
 use super::super::{Exit, runtime};
+use super::compiled::describe;
 use crate::accelerator::Accelerator;
 use crate::checksum::sha256;
+use crate::coral;
 use crate::infer::TensorSpec;
 use crate::infer::delegation::Delegation;
-use crate::model::{Finding, Model, ModelFiles, try_model, verify};
+use crate::model::{Compiled, Finding, Model, ModelFiles, advice, try_model, twin};
+use crate::telemetry::machine;
 use anyhow::{Context, anyhow};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Values longer than this put the reason on a line of its own.
 const VALUE_WIDTH: usize = 34;
@@ -76,7 +78,7 @@ impl Delegated {
 }
 
 #[derive(Serialize)]
-struct Tensor<'a> {
+pub(super) struct Tensor<'a> {
     name: &'a str,
     r#type: String,
     shape: &'a [usize],
@@ -97,7 +99,7 @@ impl<'a> From<&'a TensorSpec> for Tensor<'a> {
 }
 
 impl Tensor<'_> {
-    fn in_words(&self) -> String {
+    pub(super) fn in_words(&self) -> String {
         let quantization = match (self.scale, self.zero_point) {
             (Some(scale), Some(zero)) => format!(", scale {scale}, zero point {zero}"),
             _ => String::new(),
@@ -113,16 +115,25 @@ impl Info {
             accelerator: Accelerator::Cpu,
             ..ModelFiles::new(self.model.clone())
         };
+        let bytes = files.content()?;
+        if let Some(compiled) = Compiled::of(&bytes) {
+            let twin = twin(&self.model, &files.said()?).map_err(|e| anyhow!(e))?;
+            describe(out, &self.model, &bytes, &compiled, twin.as_deref(), self.json)?;
+            return match coral::missing(&machine::root()) {
+                Some(missing) => {
+                    let advice = advice(&self.model, &compiled, &missing, twin.as_deref());
+                    Err(anyhow!("load model {}: {advice}", self.model.display()))
+                }
+                None => Ok(Exit::Fine),
+            };
+        }
         try_model(&files, None)?;
         let runtime = runtime()?;
         let model = Model::load(&runtime, &files)?.info;
         let file = self.model.display().to_string();
-        let read = || format!("read {file}");
-        let bytes = Arc::<[u8]>::from(std::fs::read(&self.model).with_context(read)?);
-        verify(&bytes).map_err(|why| anyhow!("load model {file}: {why}"))?;
         let report = Report {
             bytes: bytes.len(),
-            sha256: sha256(&self.model).with_context(read)?,
+            sha256: sha256(&self.model).with_context(|| format!("read {file}"))?,
             input: Tensor::from(&model.input),
             outputs: model.outputs.iter().map(Tensor::from).collect(),
             findings: &model.findings,

@@ -1,5 +1,6 @@
 //! `edgecam model`: what models are, which there are, and how they get here.
 
+mod compiled;
 mod info;
 mod list;
 mod progress;
@@ -16,7 +17,7 @@ pub(super) enum Model {
     Info(info::Info),
     /// List the models of the catalogue
     List(list::List),
-    /// Fetch a model of the catalogue and its labels
+    /// Fetch a model of the catalogue and its labels; one for a Coral with its twin for the CPU
     Pull(pull::Pull),
     /// Check installed models against the catalogue
     Verify(verify::Verify),

@@ -1,4 +1,4 @@
-//! `edgecam model pull`: a model of the catalogue, with its labels, into a folder.
+//! `edgecam model pull`: a model of the catalogue, with its labels and its CPU twin, into a folder.
 
 use super::progress::Terminal;
 use crate::cli::Exit;
@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Fetch a model of the catalogue and its labels
+/// Fetch a model of the catalogue and its labels; one for a Coral with its twin for the CPU
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Pull {
     /// The model, as `edgecam model list` names it
@@ -40,37 +40,42 @@ impl Pull {
         };
         let origin = origin(mirror.as_ref(), Duration::from_secs(self.timeout));
         let fetch = Fetch { origin: origin.as_ref(), folder: &folder, force: self.force };
-        let (model, labels) =
-            fetch.model(entry, &mut Terminal::default()).map_err(|e| anyhow!("pull {}: {e}", self.name))?;
-        self.report(out, entry, &folder, model, labels)
-    }
-
-    fn report(
-        &self,
-        out: &mut dyn Write,
-        entry: &Entry,
-        folder: &Path,
-        model: Outcome,
-        labels: Option<Outcome>,
-    ) -> anyhow::Result<Exit> {
-        for (path, outcome) in [(label_file(folder, entry), labels), (model_file(folder, entry), Some(model))]
-        {
-            let path = path.display();
-            match outcome {
-                Some(Outcome::Installed) => writeln!(out, "installed {path}")?,
-                Some(Outcome::AlreadyThere) => writeln!(out, "already there: {path}")?,
-                Some(Outcome::Kept) => {
-                    eprintln!("edgecam: {path} is not the catalogue's and was kept; --force replaces it");
-                }
-                None => eprintln!("edgecam: {} comes without labels; put yours into {path}", self.name),
-            }
+        let twin =
+            entry.cpu.as_deref().map(|name| catalogue.find(name).map_err(|e| anyhow!(e))).transpose()?;
+        for entry in [Some(entry), twin].into_iter().flatten() {
+            let (model, labels) = fetch
+                .model(entry, &mut Terminal::default())
+                .map_err(|e| anyhow!("pull {}: {e}", entry.name))?;
+            report(out, entry, &folder, model, labels)?;
         }
         if entry.accelerator == Accelerator::Edgetpu {
-            let twin = entry.cpu.as_ref().map(|cpu| format!("; its twin for the CPU is {cpu}"));
-            eprintln!("edgecam: {} is compiled for a Coral Edge TPU{}", self.name, twin.unwrap_or_default());
+            let twin =
+                twin.map_or_else(String::new, |twin| format!("; {} is the same for the CPU", twin.name));
+            eprintln!("edgecam: {} is compiled for a Coral Edge TPU{twin}", self.name);
         }
         Ok(Exit::Fine)
     }
+}
+
+fn report(
+    out: &mut dyn Write,
+    entry: &Entry,
+    folder: &Path,
+    model: Outcome,
+    labels: Option<Outcome>,
+) -> std::io::Result<()> {
+    for (path, outcome) in [(label_file(folder, entry), labels), (model_file(folder, entry), Some(model))] {
+        let path = path.display();
+        match outcome {
+            Some(Outcome::Installed) => writeln!(out, "installed {path}")?,
+            Some(Outcome::AlreadyThere) => writeln!(out, "already there: {path}")?,
+            Some(Outcome::Kept) => {
+                eprintln!("edgecam: {path} is not the catalogue's and was kept; --force replaces it");
+            }
+            None => eprintln!("edgecam: {} comes without labels; put yours into {path}", entry.name),
+        }
+    }
+    Ok(())
 }
 
 fn mirror_of_environment() -> anyhow::Result<Option<Mirror>> {
