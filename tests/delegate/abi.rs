@@ -16,6 +16,8 @@ pub const ALLOW_DYNAMIC_TENSORS: i64 = 1;
 pub const CUSTOM: i32 = 32;
 /// `kTfLiteMmapRo`: a constant of the file.
 pub const CONSTANT: c_int = 1;
+/// `kTfLiteDynamic`: memory of the heap, which resizing allocates anew.
+pub const DYNAMIC: c_int = 4;
 /// `kTfLiteFloat32`.
 pub const FLOAT32: c_int = 1;
 /// `kTfLiteFloat16`.
@@ -89,13 +91,7 @@ pub struct Context {
     pub allow_fp32_relax_to_fp16: bool,
     pub profiler: *mut c_void,
     pub buffers: [*const c_void; 4],
-    pub resize_tensor_explicit:
-        unsafe extern "C" fn(*mut Context, *mut Tensor, c_int, *const c_int) -> Status,
-    pub preview_partitioning: *const c_void,
-    pub get_tensor: *const c_void,
-    pub get_eval_tensor: *const c_void,
-    pub get_model_metadata: *const c_void,
-    pub subgraph_contexts: [*const c_void; 2],
+    pub unused: [*const c_void; 7],
 }
 
 /// `TfLiteRegistration`.

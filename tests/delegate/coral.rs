@@ -226,10 +226,7 @@ unsafe fn give(
     // SAFETY: see above; a shape of one dimension for the resizing, which copies it.
     unsafe {
         if *command == Command::WrongSize {
-            let shape = [c_int::try_from(2 * recorded.len()).unwrap_or(c_int::MAX)];
-            if ((*context).resize_tensor_explicit)(context, tensor, 1, shape.as_ptr()) != abi::OK {
-                return Err("the runtime refuses another size".to_owned());
-            }
+            resize(context, tensor, 2 * recorded.len())?;
         }
         if (*tensor).data.is_null() {
             return Err("an output has no memory".to_owned());
@@ -242,6 +239,28 @@ unsafe fn give(
         }
     }
     Ok(())
+}
+
+/// Gives a tensor `bytes` bytes of memory of its own, in a shape of one dimension.
+///
+/// # Safety
+/// `tensor` is one of the context's, of single bytes.
+unsafe fn resize(context: *mut Context, tensor: *mut Tensor, bytes: usize) -> Result<(), String> {
+    // SAFETY: see above; the runtime frees the shape with `free`.
+    unsafe {
+        let shape = libc::malloc(size_of::<IntArray<1>>()).cast::<IntArray<1>>();
+        if shape.is_null() {
+            return Err("no memory".to_owned());
+        }
+        shape.write(IntArray { size: 1, data: [c_int::try_from(bytes).unwrap_or(c_int::MAX)] });
+        // Else the runtime keeps the old, smaller memory.
+        (*tensor).allocation_type = abi::DYNAMIC;
+        (*tensor).data = null_mut();
+        match ((*context).resize_tensor)(context, tensor, shape.cast()) {
+            abi::OK => Ok(()),
+            status => Err(format!("the runtime refuses another size (status {status})")),
+        }
+    }
 }
 
 fn hang() -> ! {
