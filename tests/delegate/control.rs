@@ -3,11 +3,12 @@
 //! The control file has one command a line, and is read anew whenever the delegate is created or invoked:
 //!
 //! ```text
-//! COMMAND [ARGUMENT] [on DEVICE] [after ANSWERS] [until FAULTS]
+//! COMMAND [ARGUMENT] [on DEVICE] [after ANSWERS] [once NAME]
 //! ```
 //!
 //! The first command that fits the call acts; where none does, or without the file, all is well. `after`
-//! and `until` count the events `answer` and `fault` of the trace.
+//! counts the events `answer` of the trace, and `once` looks for an event `once-NAME`, which the command leaves
+//! there when it acts.
 
 use crate::trace;
 use std::path::{Path, PathBuf};
@@ -86,6 +87,9 @@ impl Control {
                 if line.command != Command::Good {
                     self.trace("fault");
                 }
+                if let Some(event) = &line.once {
+                    self.trace(event);
+                }
                 return Ok(line.command);
             }
         }
@@ -105,18 +109,19 @@ struct Line {
     command: Command,
     device: Option<String>,
     after: usize,
-    until: usize,
+    /// The event that tells that it has acted.
+    once: Option<String>,
 }
 
 impl Line {
     fn parse(line: &str) -> Option<Self> {
-        let mut parsed = Self { command: Command::Good, device: None, after: 0, until: usize::MAX };
+        let mut parsed = Self { command: Command::Good, device: None, after: 0, once: None };
         let mut words: Vec<&str> = line.split_whitespace().collect();
         while let [rest @ .., name, value] = words.as_slice() {
             match (rest, *name) {
                 ([_, ..], "on") => parsed.device = Some((*value).to_owned()),
                 ([_, ..], "after") => parsed.after = value.parse().ok()?,
-                ([_, ..], "until") => parsed.until = value.parse().ok()?,
+                ([_, ..], "once") => parsed.once = Some(format!("once-{value}")),
                 _ => break,
             }
             words.truncate(rest.len());
@@ -141,6 +146,6 @@ impl Line {
     fn fits(&self, device: &str, control: &Path) -> bool {
         self.device.as_ref().is_none_or(|only| only == device)
             && (self.after == 0 || trace::count(control, "answer") >= self.after)
-            && (self.until == usize::MAX || trace::count(control, "fault") < self.until)
+            && self.once.as_ref().is_none_or(|event| trace::count(control, event) == 0)
     }
 }
