@@ -57,6 +57,8 @@ pub struct Device {
     report: Mutex<Report>,
     alarm: Arc<Alarm>,
     numbers: AtomicU32,
+    /// See [`Report::frames`].
+    frames: [AtomicU64; 2],
 }
 
 /// What only who has the turn may touch.
@@ -130,6 +132,7 @@ impl Device {
             report,
             alarm: Arc::clone(&alarm),
             numbers: AtomicU32::new(0),
+            frames: Default::default(),
             spec,
         });
         let (weak, name) = (Arc::downgrade(&device), format!("accelerator {}", device.spec.name));
@@ -201,6 +204,12 @@ impl Device {
     /// Has the model look at the picture in `slot`. The error is why it did not: at once where the device is busy
     /// with something else, or not there.
     pub fn look(&self, entry: &Entry, slot: u32) -> Result<(), Fault> {
+        let looked = self.try_to_look(entry, slot);
+        self.frames[usize::from(looked.is_err())].fetch_add(1, Ordering::Relaxed);
+        looked
+    }
+
+    fn try_to_look(&self, entry: &Entry, slot: u32) -> Result<(), Fault> {
         let away = || Err(Fault::Refused("it is not ready".to_owned()));
         if !(self.ready.load(Ordering::Acquire) && entry.serves.load(Ordering::Acquire)) {
             return away();
@@ -230,7 +239,8 @@ impl Device {
 
     /// How it is.
     pub fn report(&self) -> Report {
-        self.lock().clone()
+        let frames = self.frames.each_ref().map(|count| count.load(Ordering::Relaxed));
+        Report { frames, ..self.lock().clone() }
     }
 
     /// Leaves the process to the thread that looks after it.
@@ -261,10 +271,10 @@ impl Device {
             Condition::Ready => log::info!(accelerator = name; "ready: it runs {models}"),
             Condition::Slow => log::warn!(accelerator = name; "slow: {reason}"),
             Condition::Failed => {
-                log::warn!(accelerator = name; "failed: {reason}; it is tried again, and meanwhile the processor runs {models}")
+                log::warn!(accelerator = name; "failed: {reason}; it is tried again, and meanwhile the processor runs {models}");
             }
             Condition::Absent => {
-                log::warn!(accelerator = name; "not there: {reason}; the processor runs {models}")
+                log::warn!(accelerator = name; "not there: {reason}; the processor runs {models}");
             }
         }
         drop(report);

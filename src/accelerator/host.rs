@@ -93,7 +93,7 @@ impl Host {
         let order = Order::Start { library: library.to_owned(), plugin: plugin.cloned() };
         let bells = [host.frames.as_fd(), host.answers.as_fd()];
         let sent = host.channel.send(&order, &bells);
-        match sent.map_err(|e| e.to_string()).and_then(|()| Ok(host.answer(STARTS_WITHIN))) {
+        match sent.map_err(|e| e.to_string()).map(|()| host.answer(STARTS_WITHIN)) {
             Ok(Ok(Answer::Started { version })) => {
                 host.version = version;
                 Ok(host)

@@ -5,6 +5,7 @@
 //! frames in shared memory (`wire`, `host`). A `device` keeps that process going; an `engine` puts a model's
 //! `twin` on the processor in for it.
 
+mod assign;
 mod choice;
 mod device;
 mod engine;
@@ -16,16 +17,18 @@ mod twin;
 mod wire;
 pub mod worker;
 
+pub use assign::assign;
 pub use choice::{Accelerator, CoralChoice, Device as Which, Performance, Plugin};
 pub use device::{Device, Found, Spec, reports, shared};
 pub use engine::Accelerated;
-pub use find::{coral, plugin};
+pub use find::{coral, plugin, processor};
 pub use state::{Condition, Kind, Report};
 pub use twin::Twin;
 
 use tokio::sync::Notify;
 
 /// Woken when [`reports`] would tell something new.
+#[must_use]
 pub fn changed() -> &'static Notify {
     static CHANGED: Notify = Notify::const_new();
     &CHANGED

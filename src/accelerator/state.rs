@@ -1,6 +1,7 @@
 //! How an accelerator is, as it is published and told to people.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 /// What kind of accelerator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -55,6 +56,9 @@ pub struct Report {
     /// How often it could not be brought to work.
     #[serde(skip)]
     pub attempts: u64,
+    /// Frames that it answered, and that were left to twins, or to nobody.
+    #[serde(skip)]
+    pub frames: [u64; 2],
 }
 
 impl Report {
@@ -72,6 +76,7 @@ impl Report {
             failures: 0,
             twin_active: true,
             attempts: 0,
+            frames: [0; 2],
         }
     }
 
@@ -93,6 +98,13 @@ impl Report {
         (self.condition, self.reason) = (condition, reason);
         self.twin_active = !works(condition);
         true
+    }
+
+    /// For `stats`.
+    #[must_use]
+    pub fn figures(&self) -> Value {
+        let [answered, left] = self.frames;
+        json!({ "state": self.condition, "failures": self.failures, "answered": answered, "left": left })
     }
 
     /// For the status of the service; nothing where all is well.

@@ -62,6 +62,7 @@ impl Twin {
     }
 
     /// Its last answer.
+    #[must_use]
     pub fn output(&self, index: usize) -> &[u8] {
         self.loaded.as_ref().map_or(&[], |loaded| loaded.engine.output(index))
     }

@@ -5,7 +5,7 @@ use super::wire::{Answer, Bell, Channel, DONE, FAILED, Frame, Order, wait};
 use crate::infer::Runtime;
 use crate::infer::segments::{Bound, Segments, parts};
 use crate::infer::shared;
-use crate::model::read_verified;
+use crate::model::{Compiled, read_verified};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::collections::BTreeMap;
 use std::io;
@@ -122,7 +122,13 @@ fn load(runtime: &Arc<Runtime>, files: &[PathBuf], threads: usize) -> Result<Seg
     let read = |path: &PathBuf| {
         let name = path.display().to_string();
         let file = read_verified(path).map_err(|e| e.to_string())?;
-        Ok((file, name))
+        let needed = Compiled::of(&file).and_then(|compiled| compiled.min_runtime);
+        match (needed, runtime.edgetpu_version()) {
+            (Some(needed), Some(there)) if needed > there => Err(format!(
+                "load model {name}: it needs an Edge TPU runtime of version {needed}, and the library's is {there}; install a newer libedgetpu"
+            )),
+            _ => Ok((file, name)),
+        }
     };
     let files = files.iter().map(read).collect::<Result<_, String>>()?;
     Segments::load(runtime, files, threads).map_err(|e| e.to_string())

@@ -6,7 +6,7 @@ use super::events_checks;
 use super::file;
 use super::lenient::start;
 use super::value::{broker, bytes, default_client_id, duration, expanded, name, printable};
-use super::{Camera, Classify, Collect, Config, MAX_STRING, Model, Mqtt, Places, Thermal, Tls};
+use super::{Camera, Classify, Collect, Config, MAX_STRING, Model, Mqtt, Places, Share, Thermal, Tls};
 use crate::array::Array;
 use crate::back_off::BackOff;
 use crate::geometry::NormBox;
@@ -219,6 +219,7 @@ fn model(name: &Spanned<String>, table: &Spanned<file::Model>, c: &mut Checker<'
         threads: threads.map_or((cores - 1).clamp(1, MOST_DEFAULT_THREADS), |t| t as usize),
         manifest,
         accelerator: accelerator.unwrap_or_default(),
+        share: Share::WHOLE,
     })
 }
 

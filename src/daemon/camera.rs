@@ -26,6 +26,8 @@ pub struct Known {
     pub online: AtomicBool,
     /// Frames that a model answered.
     pub processed: AtomicU64,
+    /// Frames that a model failed on.
+    pub unanswered: AtomicU64,
     /// Frames that no model needed to look at.
     pub passed: AtomicU64,
     /// Frames that no model looked at for the heat.

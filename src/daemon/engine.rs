@@ -27,6 +27,8 @@ pub struct Engine {
     pub config: config::Model,
     /// What it takes and gives.
     pub info: ModelInfo,
+    /// Names of its cameras.
+    pub cameras: Vec<String>,
     /// Where its cameras put their frames.
     pub slots: Arc<Slots>,
     /// How long its stages take.
@@ -71,10 +73,11 @@ impl Engine {
             readers.push(lane.reader);
             cameras.push((lane.name, lane.known));
         }
+        let names = cameras.iter().map(|(name, _): &(String, _)| name.clone()).collect();
         let cameras: Arc<[(String, Arc<Known>)]> = cameras.into();
-        let prepare = std::thread::Builder::new().name(format!("prepare {}", config.name)).spawn({
+        let prepare = std::thread::Builder::new().name(format!("prepare {}", config.key())).spawn({
             let (slots, cameras) = (Arc::clone(&slots), Arc::clone(&cameras));
-            let pulse = context.vitals.register(format!("preparing for model {}", config.name), DEADLINE);
+            let pulse = context.vitals.register(format!("preparing for model {}", config.key()), DEADLINE);
             let (sink, dial) = (Arc::clone(&context.sink), Arc::clone(&context.dial));
             move || {
                 let mut told: Option<Instant> = None;
@@ -106,8 +109,8 @@ impl Engine {
                 prepare_frames(&slots, &mut entrances, &prepare, &dial, &mut tell, &pulse);
             }
         })?;
-        let infer = std::thread::Builder::new().name(format!("infer {}", config.name)).spawn({
-            let pulse = context.vitals.register(format!("model {}", config.name), DEADLINE);
+        let infer = std::thread::Builder::new().name(format!("infer {}", config.key())).spawn({
+            let pulse = context.vitals.register(format!("model {}", config.key()), DEADLINE);
             let mut desk = Desk {
                 model: config.name.clone(),
                 labels: Arc::clone(&info.labels),
@@ -125,7 +128,7 @@ impl Engine {
                 model
             }
         })?;
-        Ok(Self { config, info, slots, latencies, ending, prepare, infer })
+        Ok(Self { config, info, cameras: names, slots, latencies, ending, prepare, infer })
     }
 
     /// Has the threads end after the frames that are under way.
@@ -191,7 +194,10 @@ impl Desk {
                 fails(&e.to_string(), "the second model says nothing");
                 (answer, in_view)
             }
-            Seen::Nothing(e) => return fails(&e.to_string(), "frames are dropped"),
+            Seen::Nothing(e) => {
+                known.unanswered.fetch_add(1, Ordering::Relaxed);
+                return fails(&e.to_string(), "frames are dropped");
+            }
         };
         let l = job.watch.latencies;
         for (stage, time) in [

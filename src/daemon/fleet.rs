@@ -27,7 +27,7 @@ const CAPTURE_ENDS_WITHIN: Duration = Duration::from_secs(3);
 pub struct Fleet {
     /// By name.
     pub cameras: BTreeMap<String, Camera>,
-    /// By the model's name.
+    /// By the model's key.
     pub engines: BTreeMap<String, Engine>,
     /// The files of their models as they were loaded.
     stamps: BTreeMap<String, Stamp>,
@@ -64,14 +64,14 @@ impl Fleet {
         let slots: BTreeMap<String, Arc<Slots>> = plan
             .models
             .iter()
-            .map(|m| (m.name.clone(), Arc::new(Slots::new(lanes(&plan.cameras, &m.name).count()))))
+            .map(|m| (m.key(), Arc::new(Slots::new(m.cameras(&plan.cameras).count()))))
             .collect();
         self.stop_cameras(&plan, &mut changes).await;
         let unchanged = self.same_engines(&plan);
-        for model in plan.models.iter().filter(|m| !unchanged.contains(&m.name)) {
-            for (place, camera) in lanes(&plan.cameras, &model.name).enumerate() {
+        for model in plan.models.iter().filter(|m| !unchanged.contains(&m.key())) {
+            for (place, camera) in model.cameras(&plan.cameras).enumerate() {
                 if let Some(running) = self.cameras.get(&camera.name) {
-                    running.outlet.connect(Arc::clone(&slots[&model.name]), place);
+                    running.outlet.connect(Arc::clone(&slots[&model.key()]), place);
                 }
             }
         }
@@ -82,28 +82,29 @@ impl Fleet {
         self.stamps = std::mem::take(&mut plan.stamps);
         self.seconds = std::mem::take(&mut plan.seconds);
         self.start_cameras(&plan, &slots, &unchanged, context, &mut changes)?;
-        for config in plan.models.into_iter().filter(|m| !unchanged.contains(&m.name)) {
-            let model = match plan.loaded.remove(&config.name) {
+        for config in plan.models.into_iter().filter(|m| !unchanged.contains(&m.key())) {
+            let key = config.key();
+            let model = match plan.loaded.remove(&key) {
                 Some(model) => {
-                    changes.push(format!("model {}: loaded", config.name));
-                    introduce(&config.name, &model.info);
+                    changes.push(format!("model {key}: loaded"));
+                    introduce(&key, &model.info);
                     model
                 }
-                None => match spare.remove(&config.name) {
+                None => match spare.remove(&key) {
                     Some(model) => model,
                     None => Model::load(runtime, &files(&config))?,
                 },
             };
-            let lanes: Vec<Lane> = lanes(&plan.cameras, &config.name)
+            let lanes: Vec<Lane> = config
+                .cameras(&plan.cameras)
                 .map(|camera| {
                     let second = plan.loaded_seconds.remove(&camera.name);
                     let cascade = self.cascade(camera, &model.info, second, runtime)?;
                     self.lane(camera, &model.info, cascade, context, parked)
                 })
                 .collect::<anyhow::Result<_>>()?;
-            let engine =
-                Engine::start(config.clone(), model, lanes, Arc::clone(&slots[&config.name]), context)?;
-            self.engines.insert(config.name, engine);
+            let engine = Engine::start(config.clone(), model, lanes, Arc::clone(&slots[&key]), context)?;
+            self.engines.insert(key, engine);
         }
         Ok(changes)
     }
@@ -244,15 +245,15 @@ impl Fleet {
     /// Names of engines that keep both their model and their cameras as they are.
     fn same_engines(&self, plan: &Plan) -> Vec<String> {
         let same = |m: &&config::Model| {
-            let runs = self.engines.get(&m.name).is_some_and(|engine| engine.config == **m);
-            let now = self.cameras.values().filter(|c| c.config.model == m.name).map(|c| &c.config);
-            let wanted: BTreeMap<&str, _> =
-                lanes(&plan.cameras, &m.name).map(|c| (c.name.as_str(), c)).collect();
+            let engine = self.engines.get(&m.key()).filter(|engine| engine.config == **m);
+            let now = engine.iter().flat_map(|engine| &engine.cameras);
+            let now = now.filter_map(|name| self.cameras.get(name)).map(|c| &c.config);
+            let wanted: BTreeMap<&str, _> = m.cameras(&plan.cameras).map(|c| (c.name.as_str(), c)).collect();
             let before: BTreeMap<&str, _> = now.map(|c| (c.name.as_str(), c)).collect();
             let seconds_stay = wanted.keys().all(|camera| !plan.loaded_seconds.contains_key(*camera));
-            runs && !plan.loaded.contains_key(&m.name) && seconds_stay && wanted == before
+            engine.is_some() && !plan.loaded.contains_key(&m.key()) && seconds_stay && wanted == before
         };
-        plan.models.iter().filter(same).map(|m| m.name.clone()).collect()
+        plan.models.iter().filter(same).map(config::Model::key).collect()
     }
 
     fn start_cameras(
@@ -263,8 +264,8 @@ impl Fleet {
         context: &Context,
         changes: &mut Vec<String>,
     ) -> anyhow::Result<()> {
-        for model in plan.models.iter().filter(|m| !unchanged.contains(&m.name)) {
-            for (place, config) in lanes(&plan.cameras, &model.name).enumerate() {
+        for model in plan.models.iter().filter(|m| !unchanged.contains(&m.key())) {
+            for (place, config) in model.cameras(&plan.cameras).enumerate() {
                 if let Some(running) = self.cameras.get_mut(&config.name) {
                     if running.config != *config {
                         running.switches.set_threshold(config.threshold);
@@ -273,7 +274,7 @@ impl Fleet {
                     }
                     continue;
                 }
-                let outlet = Arc::new(Outlet::new(Arc::clone(&slots[&model.name]), place));
+                let outlet = Arc::new(Outlet::new(Arc::clone(&slots[&model.key()]), place));
                 let camera = Camera::start(config.clone(), outlet, context)?;
                 self.cameras.insert(config.name.clone(), camera);
                 changes.push(format!("camera {}: opened", config.name));
@@ -304,11 +305,6 @@ impl Fleet {
     pub fn is_stopped(&self) -> bool {
         self.cameras.values().all(Camera::is_stopped) && self.engines.values().all(Engine::is_stopped)
     }
-}
-
-/// The cameras of a model, in the order of the config: their places in its slots.
-fn lanes<'a>(cameras: &'a [config::Camera], model: &'a str) -> impl Iterator<Item = &'a config::Camera> {
-    cameras.iter().filter(move |camera| camera.model == model)
 }
 
 /// What saves a camera's frames worth labelling, where the config asks for it.

@@ -1,5 +1,6 @@
 //! `edgecam run`: builds the parts, starts the threads, supervises, reloads, and stops in order.
 
+mod accelerators;
 mod broker;
 mod camera;
 mod engine;
@@ -10,11 +11,13 @@ mod plan;
 mod publishing;
 mod recorder;
 mod report;
+mod shares;
 mod signals;
 mod state_directory;
 mod thermal;
 mod tried;
 
+use crate::accelerator;
 use crate::config::{self, Config};
 use crate::control::{self, Listener, Reload, Verdict};
 use crate::infer::{InferError, Runtime};
@@ -178,6 +181,7 @@ impl Daemon {
             events_lost: 0,
         };
         daemon.tell_info();
+        accelerators::tell(daemon.context.sink.as_ref());
         Ok(daemon)
     }
 
@@ -233,6 +237,11 @@ impl Daemon {
                     self.tell_ready(true);
                     continue;
                 }
+                () = accelerator::changed().notified() => {
+                    accelerators::tell(self.context.sink.as_ref());
+                    self.notifier.status(&self.status());
+                    continue;
+                }
                 _ = ticker.tick() => {
                     self.tell_stats();
                     continue;
@@ -270,7 +279,8 @@ impl Daemon {
     fn status(&self) -> String {
         let online = self.fleet.cameras.values().filter(|c| c.known.online.load(Ordering::Relaxed)).count();
         let slowed = thermal::in_words(&self.context.dial);
-        format!("{online} of {} cameras online{slowed}", self.fleet.cameras.len())
+        let accelerators = accelerators::in_words();
+        format!("{online} of {} cameras online{slowed}{accelerators}", self.fleet.cameras.len())
     }
 
     fn tell_stats(&mut self) {
@@ -281,7 +291,8 @@ impl Daemon {
         }
         let thermal = thermal::figures(self.config.thermal, &self.context.dial);
         let (mqtt, outbox) = (self.publishing.figures(), self.publishing.outbox());
-        let figures = report::Figures { mqtt, outbox, lost, thermal };
+        let accelerators = accelerators::figures();
+        let figures = report::Figures { mqtt, outbox, lost, thermal, accelerators };
         let stats = self.stats.collect(&self.fleet, &figures);
         self.context.sink.publish(&Publication::Stats(&stats));
         self.notifier.status(&self.status());
@@ -326,6 +337,7 @@ impl Daemon {
         }
         self.config = new;
         self.tell_info();
+        accelerators::tell(self.context.sink.as_ref());
         Ok(Verdict::Applied { changes, needs_restart })
     }
 

@@ -2,6 +2,7 @@
 //! go with their cameras.
 
 use super::fit::{misfits, second_misfit};
+use super::shares::shares;
 use crate::config::{self, Config};
 use crate::model::{Model, ModelError, ModelFiles, ModelInfo, Stamp};
 use std::collections::BTreeMap;
@@ -64,21 +65,21 @@ impl Running {
         load: &dyn Fn(&ModelFiles) -> Result<Model, ModelError>,
     ) -> Result<Plan, Vec<String>> {
         let used = |model: &&config::Model| config.cameras.iter().any(|c| c.model == model.name);
-        let models: Vec<config::Model> = config.models.iter().filter(used).cloned().collect();
+        let models = shares(config.models.iter().filter(used).cloned().collect(), &config.cameras);
         let (mut loaded, mut stamps, mut problems) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for model in &models {
             let files = files(model);
             let stamp = Stamp::of_model(&files);
-            let same = self.models.get(&model.name).is_some_and(|(config, loaded, _)| {
+            let same = self.models.get(&model.key()).is_some_and(|(config, loaded, _)| {
                 config == model && loaded.as_ref().is_some_and(|loaded| *loaded == stamp)
             });
-            stamps.insert(model.name.clone(), stamp);
+            stamps.insert(model.key(), stamp);
             if same {
                 continue;
             }
             match load(&files) {
                 Ok(ready) => {
-                    loaded.insert(model.name.clone(), ready);
+                    loaded.insert(model.key(), ready);
                 }
                 Err(e) => problems.push(config.places.of_model(&model.name, &e.to_string())),
             }

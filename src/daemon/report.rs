@@ -2,6 +2,7 @@
 
 use super::camera::Known;
 use super::fleet::Fleet;
+use crate::accelerator;
 use crate::checksum::sha256;
 use crate::infer::Runtime;
 use crate::publish::outbox;
@@ -44,11 +45,13 @@ pub fn info(runtime: &Runtime, models: &[ModelFacts], cameras: &[String]) -> Val
             (m.name.clone(), facts)
         })
         .collect();
+    let accelerators: Vec<_> = accelerator::reports().into_iter().map(|report| report.name).collect();
+    let accelerator = if accelerators.is_empty() { "cpu".to_owned() } else { accelerators.join(", ") };
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "hardware": Machine::default().hardware(),
         "runtime": format!("LiteRT {}", runtime.version()),
-        "accelerator": "cpu",
+        "accelerator": accelerator,
         "cameras": cameras,
         "models": models,
     })
@@ -65,6 +68,8 @@ pub struct Figures {
     pub lost: u64,
     /// Of thermal care.
     pub thermal: Option<Value>,
+    /// Of accelerators.
+    pub accelerators: Option<Value>,
 }
 
 /// Makes `stats`: what happened since the last time.
@@ -101,6 +106,7 @@ impl Stats {
             "interval_s": (seconds * 1e3).round() / 1e3,
             "cameras": cameras,
             "models": models,
+            "accelerators": figures.accelerators,
             "process": self.process.sample(),
             "machine": self.machine.figures(),
             "thermal": figures.thermal,
@@ -133,6 +139,7 @@ impl Stats {
             "fps_processed": rate(1, processed),
             "captured": captured,
             "processed": processed,
+            "unanswered": count(&known.unanswered),
             "passed": count(&known.passed),
             "slowed": count(&known.slowed),
             "dropped": dropped,

@@ -64,6 +64,23 @@ pub struct ProfiledEvent {
     pub source: c_int,
 }
 
+/// The runtime's own accelerator for the processor, as far as it is read here (`LiteRtAcceleratorDef` of
+/// `litert_accelerator_def.h`).
+#[repr(C)]
+#[derive(Debug)]
+pub struct CpuAccelerator {
+    /// Bytes of the whole, and its version in the upper half.
+    pub header: u32,
+    pub name: unsafe extern "C" fn(Handle, *mut *const c_char) -> c_int,
+    pub version: unsafe extern "C" fn(Handle, *mut c_void) -> c_int,
+    pub hardware: unsafe extern "C" fn(Handle, *mut c_int) -> c_int,
+    pub compiles: unsafe extern "C" fn(Handle, *mut bool) -> c_int,
+    pub create: CreateDelegate,
+}
+
+/// [`CpuAccelerator::header`] of LiteRT 2.2.0.
+pub const CPU_ACCELERATOR_HEADER: u32 = 0x0001_00c8;
+
 /// Makes a delegate for a model that is being compiled: runtime context, environment, accelerator, options, and
 /// the place for the wrapper.
 pub type CreateDelegate = unsafe extern "C" fn(*mut c_void, Handle, Handle, Handle, *mut Handle) -> c_int;
@@ -72,6 +89,8 @@ pub type CreateDelegate = unsafe extern "C" fn(*mut c_void, Handle, Handle, Hand
 pub const EVENT_OPERATOR: c_int = 2;
 /// `kLiteRtEnvOptionTagMinLoggerSeverity`.
 pub const OPTION_MIN_LOG_SEVERITY: c_int = 25;
+/// `kLiteRtEnvOptionTagAutoRegisterAccelerators`: bits of those that the runtime registers by itself.
+pub const OPTION_AUTO_REGISTER: c_int = 24;
 /// `kLiteRtAnyTypeInt`.
 pub const ANY_INT: c_int = 2;
 /// Nothing is logged.
@@ -96,10 +115,21 @@ macro_rules! api {
         #[derive(Debug)]
         pub struct Api {
             $(pub $field: unsafe extern "C" fn($($arg),*) $(-> $ret)?,)*
-            _library: libloading::Library,
+            library: libloading::Library,
         }
 
         impl Api {
+            /// The runtime's own accelerator for the processor, where it is of the layout that is known here.
+            #[expect(unsafe_code, reason = "a symbol of a C library has no type")]
+            pub fn cpu_accelerator(&self) -> Option<&CpuAccelerator> {
+                // SAFETY: the symbol is a pointer to a constant of the library, which stays loaded.
+                let definition = unsafe {
+                    let symbol = self.library.get::<*const *const CpuAccelerator>("LiteRtStaticLinkedAcceleratorCpuDef");
+                    (**symbol.ok()?).as_ref()?
+                };
+                (definition.header == CPU_ACCELERATOR_HEADER).then_some(definition)
+            }
+
             /// Resolves every function, or names the first that is missing.
             #[expect(unsafe_code, reason = "symbols of a C library have no type")]
             pub fn resolve(library: libloading::Library) -> Result<Self, &'static str> {
@@ -111,7 +141,7 @@ macro_rules! api {
                             .map_err(|_| stringify!($symbol))?
                     };
                 )*
-                Ok(Self { $($field,)* _library: library })
+                Ok(Self { $($field,)* library })
             }
         }
     };

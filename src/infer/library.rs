@@ -1,7 +1,10 @@
 //! Finding and loading `libLiteRt.so`, and the one environment that all engines share.
 
 use super::InferError;
-use super::api::{ANY_INT, AnyInt, Api, EnvironmentOption, Handle, OPTION_MIN_LOG_SEVERITY, SEVERITY_SILENT};
+use super::api::{
+    ANY_INT, AnyInt, Api, EnvironmentOption, Handle, OPTION_AUTO_REGISTER, OPTION_MIN_LOG_SEVERITY,
+    SEVERITY_SILENT,
+};
 use super::elf;
 use super::plugin::Delegates;
 use crate::accelerator::Plugin;
@@ -63,12 +66,14 @@ impl Runtime {
                 "load the runtime library {name}: no function {symbol}, so it is not LiteRT {VERSION}; `make setup` fetches it"
             ))
         })?;
-        let environment = create_environment(&api).map_err(|status| {
+        // A plugin comes before the processor's own delegate, where the runtime lets that be registered later.
+        let cpu = plugin.and_then(|_| api.cpu_accelerator());
+        let environment = create_environment(&api, cpu.is_some()).map_err(|status| {
             InferError::Library(format!("start the runtime library {name}: status {status}"))
         })?;
         let delegates = plugin.map(Delegates::load).transpose()?;
         if delegates.is_some() {
-            Delegates::register(&api, environment).map_err(|status| {
+            Delegates::register(&api, environment, cpu).map_err(|status| {
                 InferError::Library(format!(
                     "have the runtime library {name} take a delegate: status {status}"
                 ))
@@ -162,14 +167,15 @@ pub(super) fn open(path: &Path) -> Result<libloading::Library, String> {
     library.map(Into::into).map_err(|e| e.source().map_or_else(|| e.to_string(), ToString::to_string))
 }
 
+/// An environment that logs nothing; `bare`: without the processor's accelerator.
 #[expect(unsafe_code, reason = "a call into a C library")]
-fn create_environment(api: &Api) -> Result<Handle, i32> {
-    let quiet = EnvironmentOption {
-        tag: OPTION_MIN_LOG_SEVERITY,
-        value: AnyInt { kind: ANY_INT, value: SEVERITY_SILENT },
-    };
+fn create_environment(api: &Api, bare: bool) -> Result<Handle, i32> {
+    let option = |tag, value| EnvironmentOption { tag, value: AnyInt { kind: ANY_INT, value } };
+    let options = [option(OPTION_MIN_LOG_SEVERITY, SEVERITY_SILENT), option(OPTION_AUTO_REGISTER, 0)];
+    let options = if bare { &options[..] } else { &options[..1] };
     let mut environment = std::ptr::null_mut();
-    // SAFETY: one option of the documented layout, which is copied, and a place for the handle.
-    let status = unsafe { (api.create_environment)(1, &raw const quiet, &raw mut environment) };
+    // SAFETY: options of the documented layout, which are copied, and a place for the handle.
+    let status =
+        unsafe { (api.create_environment)(options.len() as i32, options.as_ptr(), &raw mut environment) };
     if status == 0 { Ok(environment) } else { Err(status) }
 }

@@ -123,6 +123,25 @@ impl Compiled {
         })
     }
 
+    /// Whether the outputs of the last run have the sizes they should: a delegate can give them others, and the
+    /// runtime then leaves the memory as it was, and says nothing. `layouts` has room for as many as there are.
+    pub fn check(&self, layouts: &mut [Layout]) -> Result<(), InferError> {
+        let (api, handle) = (&self.handle.runtime.api, self.handle.handle);
+        // SAFETY: a live handle and room for as many layouts as the count says.
+        let status =
+            unsafe { (api.output_layouts)(handle, SIGNATURE, layouts.len(), layouts.as_mut_ptr(), false) };
+        let differs = |((kind, _), layout): &(&Tensor, &mut Layout)| {
+            status != 0 || !same_dimensions(&kind.layout, layout)
+        };
+        match self.outputs.iter().zip(layouts).find(differs) {
+            None => Ok(()),
+            Some(((_, spec), _)) => Err(InferError::Run(format!(
+                "run model {}: its output {} has another size than it should",
+                self.name, spec.name
+            ))),
+        }
+    }
+
     /// Runs it on tensors' memory: as many handles of each as there are tensors, all live, none in use.
     pub fn run(&mut self, inputs: &mut [Handle], outputs: &mut [Handle]) -> Result<(), InferError> {
         debug_assert!(inputs.len() == self.inputs.len() && outputs.len() == self.outputs.len());
@@ -177,6 +196,11 @@ impl Engine for LiteRt {
     fn output(&self, index: usize) -> &[u8] {
         self.outputs[index].bytes()
     }
+}
+
+fn same_dimensions(a: &Layout, b: &Layout) -> bool {
+    let rank = (a.rank_and_flags & 0x7f) as usize;
+    rank == (b.rank_and_flags & 0x7f) as usize && a.dimensions.get(..rank) == b.dimensions.get(..rank)
 }
 
 /// What the runtime reported since loading, on one line; else the status of its failure.

@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "functions of a C library and the object it makes")]
 
 use super::InferError;
-use super::api::{ACCELERATOR_NPU, Api, FAILED, Handle};
+use super::api::{ACCELERATOR_NPU, Api, CpuAccelerator, FAILED, Handle};
 use super::elf;
 use super::handle::ok;
 use super::library::open;
@@ -119,20 +119,33 @@ impl Delegates {
         rest.split(')').next()?.parse().ok()
     }
 
-    /// Has models of `environment` that are compiled for an NPU ask [`Delegates::during`] for a delegate.
-    pub fn register(api: &Api, environment: Handle) -> Result<(), c_int> {
-        let mut accelerator = null_mut();
-        // SAFETY: a place for the handle; functions of the declared types that live for good; the environment
-        // takes the accelerator over.
-        unsafe {
-            ok((api.create_accelerator)(&raw mut accelerator))?;
-            ok((api.set_accelerator_name)(accelerator, accelerator_name))?;
-            ok((api.set_accelerator_version)(accelerator, accelerator_version))?;
-            ok((api.set_accelerator_hardware)(accelerator, accelerator_hardware))?;
-            ok((api.set_accelerator_compiles)(accelerator, accelerator_compiles))?;
-            ok((api.set_delegate_function)(accelerator, create_delegate))?;
-            ok((api.register_accelerator)(environment, accelerator, null_mut(), None))
+    /// Has models of `environment` that are compiled for an NPU ask [`Delegates::during`] for a delegate. What is
+    /// registered first is asked first: with `cpu`, which the environment must not have yet, XNNPACK gets what the
+    /// plugin leaves.
+    pub fn register(api: &Api, environment: Handle, cpu: Option<&CpuAccelerator>) -> Result<(), c_int> {
+        let own = CpuAccelerator {
+            header: 0,
+            name: accelerator_name,
+            version: accelerator_version,
+            hardware: accelerator_hardware,
+            compiles: accelerator_compiles,
+            create: create_delegate,
+        };
+        for accelerator in std::iter::once(&own).chain(cpu) {
+            let mut handle = null_mut();
+            // SAFETY: a place for the handle; functions of the declared types that live for good; the environment
+            // takes the accelerator over.
+            unsafe {
+                ok((api.create_accelerator)(&raw mut handle))?;
+                ok((api.set_accelerator_name)(handle, accelerator.name))?;
+                ok((api.set_accelerator_version)(handle, accelerator.version))?;
+                ok((api.set_accelerator_hardware)(handle, accelerator.hardware))?;
+                ok((api.set_accelerator_compiles)(handle, accelerator.compiles))?;
+                ok((api.set_delegate_function)(handle, accelerator.create))?;
+                ok((api.register_accelerator)(environment, handle, null_mut(), None))?;
+            }
         }
+        Ok(())
     }
 
     /// Runs `work`, in which LiteRT may ask this thread for a delegate; the error adds the plugin's reason.

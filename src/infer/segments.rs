@@ -1,7 +1,7 @@
 //! A model, or the segments that one was cut into, with its picture and its answer in shared memory: what an
 //! accelerator's process runs.
 
-use super::api::Handle;
+use super::api::{Handle, Layout};
 use super::handle::Buffer;
 use super::litert::Compiled;
 use super::quiet::quietly;
@@ -31,6 +31,7 @@ struct Stage {
     inputs: Vec<Handle>,
     outputs: Vec<Handle>,
     _memory: Vec<Buffer>,
+    layouts: Vec<Layout>,
     compiled: Compiled,
 }
 
@@ -97,15 +98,19 @@ impl Segments {
         let last = self.stages.len() - 1;
         let mut stages: Vec<Stage> = Vec::with_capacity(self.stages.len());
         for (index, compiled) in self.stages.into_iter().enumerate() {
-            let memory: Vec<Buffer> = compiled
-                .outputs
-                .iter()
-                .enumerate()
-                .map(|(output, tensor)| match index == last {
-                    true => at(tensor, regions.next()),
-                    false => compiled.output_buffer(output),
-                })
-                .collect::<Result<_, _>>()?;
+            let memory: Vec<Buffer> =
+                compiled
+                    .outputs
+                    .iter()
+                    .enumerate()
+                    .map(|(output, tensor)| {
+                        if index == last {
+                            at(tensor, regions.next())
+                        } else {
+                            compiled.output_buffer(output)
+                        }
+                    })
+                    .collect::<Result<_, _>>()?;
             let inputs = match stages.last() {
                 Some(before) => compiled
                     .inputs
@@ -115,7 +120,8 @@ impl Segments {
                 None => vec![slots[0].owned.handle],
             };
             let outputs = memory.iter().map(|buffer| buffer.owned.handle).collect();
-            stages.push(Stage { inputs, outputs, _memory: memory, compiled });
+            let layouts = vec![Layout::default(); memory.len()];
+            stages.push(Stage { inputs, outputs, _memory: memory, layouts, compiled });
         }
         Ok(Bound { stages, slots })
     }
@@ -138,8 +144,9 @@ impl Bound {
         };
         self.stages[0].inputs[0] = picture.owned.handle;
         self.stages.iter_mut().try_for_each(|stage| {
-            let Stage { inputs, outputs, compiled, .. } = stage;
-            compiled.run(inputs, outputs)
+            let Stage { inputs, outputs, layouts, compiled, .. } = stage;
+            compiled.run(inputs, outputs)?;
+            compiled.check(layouts)
         })
     }
 }

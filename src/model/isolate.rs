@@ -14,9 +14,13 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// This very program, even where its file was replaced since.
 const PROGRAM: &str = "/proc/self/exe";
 
-/// Loads the model in a child process and runs it once; `library` when the runtime is not the usual one.
+/// Loads the model, or its twin on the processor, in a child process and runs it once; `library` when the runtime is not the usual one.
 /// The error is what the child said, or how it died. Blocks for as long as that takes.
 pub fn try_model(files: &ModelFiles, library: Option<&Path>) -> Result<(), ModelError> {
+    if !files.run_on_the_processor()? {
+        // An accelerator has a process of its own.
+        return Ok(());
+    }
     let name = files.path.display();
     let failed = |why: &str| ModelError(format!("load model {name}: {why}"));
     let untried = |e: io::Error| failed(&format!("start a process to try it in: {e}"));

@@ -148,6 +148,8 @@ pub enum Publication<'a> {
     Info(&'a serde_json::Value),
     /// What heat makes of the models' share of time, as JSON; none where that is of no account.
     Thermal(Option<&'a serde_json::Value>),
+    /// How the accelerators are, as JSON; none where there is none.
+    Accelerators(Option<&'a serde_json::Value>),
     /// The periodic figures, as JSON.
     Stats(&'a serde_json::Value),
 }

@@ -241,11 +241,12 @@ impl State {
         }
     }
 
-    fn set_thermal(&self, state: Option<&serde_json::Value>) {
+    /// Of a topic that is not always there.
+    fn set_or_clear(&self, topic: &str, state: Option<&serde_json::Value>) {
         let mut inner = self.lock();
         let changed = match state {
-            Some(state) => inner.retained.set("thermal", state.to_string().into_bytes()),
-            None => inner.retained.is_set("thermal") && inner.retained.set("thermal", Vec::new()),
+            Some(state) => inner.retained.set(topic, state.to_string().into_bytes()),
+            None => inner.retained.is_set(topic) && inner.retained.set(topic, Vec::new()),
         };
         drop(inner);
         if changed {
@@ -283,7 +284,8 @@ impl State {
             cameras.insert(name.clone(), state.configured(watch));
         }
         let mut wanted = BTreeSet::from(["available".to_owned(), "info".to_owned()]);
-        wanted.extend(retained.is_set("thermal").then(|| "thermal".to_owned()));
+        let there = ["thermal", "accelerators"].into_iter().filter(|topic| retained.is_set(topic));
+        wanted.extend(there.map(str::to_owned));
         retained.set("available", b"online".to_vec());
         for (name, camera) in cameras.iter_mut() {
             let status = format!("{name}/status");
@@ -339,7 +341,8 @@ impl Sink for State {
             Publication::Status { camera, status } => self.set_status(camera, *status),
             Publication::Cameras(cameras) => self.set_cameras(cameras),
             Publication::Info(info) => self.set("info", info.to_string().into_bytes()),
-            Publication::Thermal(state) => self.set_thermal(*state),
+            Publication::Thermal(state) => self.set_or_clear("thermal", *state),
+            Publication::Accelerators(state) => self.set_or_clear("accelerators", *state),
             Publication::Detect { camera, on } => self.set_detect(camera, *on),
             Publication::Threshold { camera, threshold } => self.set_threshold(camera, *threshold),
             Publication::Motion { camera, moving } => self.set_motion(camera, *moving),
