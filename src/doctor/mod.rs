@@ -1,6 +1,7 @@
 //! `edgecam doctor`: what is right and wrong with a machine, in sentences, with what to do about it. Each check is
 //! a function of a [`Board`], which is this machine or a recorded one.
 
+mod accelerators;
 mod access;
 mod board;
 pub mod broker;
@@ -46,6 +47,7 @@ pub fn examine(
         csi::findings(board, config),
         cameras::findings(board, live, config),
         coral::findings(board),
+        accelerators::findings(board),
         clock::findings(board),
         disk::findings(board, state, space),
         access::findings(board, unit.as_ref(), config, state),

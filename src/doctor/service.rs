@@ -25,14 +25,24 @@ pub fn findings(board: &Board, unit: Option<&Unit>) -> Vec<Finding> {
     findings
 }
 
+/// Whether it runs now.
+#[must_use]
+pub fn is_active(board: &Board) -> bool {
+    value(&properties(board), "ActiveState") == "active"
+}
+
+fn properties(board: &Board) -> String {
+    let wanted = "LoadState,ActiveState,SubState,NRestarts,Result,ExecMainStatus,UnitFileState";
+    board.ask("systemctl", &["show", "edgecam", "--no-pager", "-p", wanted]).unwrap_or_default()
+}
+
+fn value<'a>(properties: &'a str, key: &str) -> &'a str {
+    properties.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default()
+}
+
 fn state(board: &Board) -> Finding {
-    let properties = "LoadState,ActiveState,SubState,NRestarts,Result,ExecMainStatus,UnitFileState";
-    let told =
-        board.ask("systemctl", &["show", "edgecam", "--no-pager", "-p", properties]).unwrap_or_default();
-    let get = |key: &str| {
-        let value = told.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-        value.unwrap_or_default()
-    };
+    let told = properties(board);
+    let get = |key: &str| value(&told, key);
     let restarts: u32 = get("NRestarts").parse().unwrap_or_default();
     let again = if restarts > 0 { format!(", restarted {restarts} times") } else { String::new() };
     let boots = get("UnitFileState") != "disabled";

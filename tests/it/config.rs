@@ -43,6 +43,7 @@ path = "Cargo.toml"
 labels = "Cargo.toml"
 threads = 2
 accelerator = "cpu"
+cpu = "Cargo.toml"
 decoder = "ssd"
 fit = "stretch"
 mean = [1, 2, 3]
@@ -108,6 +109,7 @@ fn the_good_one_is_good() {
         (1, 2, [0.002, 0.5])
     );
     assert_eq!(config.thermal.map(|thermal| thermal.limit), Some(70.0));
+    assert_eq!(config.models[0].manifest.cpu, Some(project().join("Cargo.toml")));
     assert_eq!(config.outbox.sync_interval, std::time::Duration::ZERO);
     assert!(config.homeassistant.is_some_and(|ha| ha.discovery_prefix == "ha"));
     let collect = config.cameras[4].collect.as_ref().expect("it is for every camera");

@@ -3,10 +3,12 @@
 use crate::support::data;
 use edgecam::model::{Cache, Compiled, segments, tensors, verify};
 
+type Told = (&'static str, u32, Option<&'static str>, Option<(u64, usize)>, usize);
+
 /// Read with another reader of the format: the file, the least runtime version, the compiler, the parameters that
 /// stay on the device with their token, and those that don't.
 #[rustfmt::skip]
-const COMPILED: [(&str, u32, Option<&str>, Option<(u64, usize)>, usize); 12] = [
+const COMPILED: [Told; 12] = [
     ("keras_lstm_mnist_ptq_edgetpu", 12, None, Some((0x6cad_2892_2f0b_3db3, 43_968)), 576),
     ("mobilenet_v1_0.25_128_quant_cocompiled_with_mobilenet_v1_0.5_160_quant_edgetpu", 12, None, Some((0xe2c3_66fd_5d62_fa6b, 566_912)), 0),
     ("mobilenet_v1_0.25_128_quant_edgetpu", 12, None, Some((0x6d14_6c3f_97d6_648c, 566_912)), 0),
