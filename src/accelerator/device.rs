@@ -267,14 +267,14 @@ impl Device {
         let (name, models) = (report.name.as_str(), report.models.join(", "));
         let reason = report.reason.as_deref().unwrap_or_default();
         match condition {
-            Condition::Starting => log::debug!(accelerator = name; "starting"),
-            Condition::Ready => log::info!(accelerator = name; "ready: it runs {models}"),
-            Condition::Slow => log::warn!(accelerator = name; "slow: {reason}"),
+            Condition::Starting => log::debug!(accelerator = name; "accelerator {name}: starting"),
+            Condition::Ready => log::info!(accelerator = name; "accelerator {name}: ready, runs {models}"),
+            Condition::Slow => log::warn!(accelerator = name; "accelerator {name}: slow: {reason}"),
             Condition::Failed => {
-                log::warn!(accelerator = name; "failed: {reason}; it is tried again, and meanwhile the processor runs {models}");
+                log::warn!(accelerator = name; "accelerator {name}: {reason}; it is tried again, and meanwhile the processor runs {models}");
             }
             Condition::Absent => {
-                log::warn!(accelerator = name; "not there: {reason}; the processor runs {models}");
+                log::warn!(accelerator = name; "accelerator {name}: {reason}; the processor runs {models} until it is there");
             }
         }
         drop(report);
@@ -366,8 +366,10 @@ impl Device {
         }
         let name = self.name();
         match crate::infer::usb::reset(&node) {
-            Ok(()) => log::info!(accelerator = name; "reset at {}", node.display()),
-            Err(e) => log::info!(accelerator = name; "not reset at {}: {e}", node.display()),
+            Ok(()) => log::info!(accelerator = name; "accelerator {name}: reset at {}", node.display()),
+            Err(e) => {
+                log::info!(accelerator = name; "accelerator {name}: not reset at {}: {e}", node.display())
+            }
         }
     }
 }

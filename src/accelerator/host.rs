@@ -230,7 +230,7 @@ fn listen(stderr: impl BufRead, said: &Mutex<VecDeque<String>>, name: &str) {
             continue;
         }
         if number < MOST_LOGGED {
-            log::info!(accelerator = name; "its process says: {line}");
+            log::info!(accelerator = name; "accelerator {name}: its process says: {line}");
         }
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.len() == KEPT_LINES {

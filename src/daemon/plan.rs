@@ -47,6 +47,7 @@ pub struct Plan {
 #[must_use]
 pub fn files(model: &config::Model) -> ModelFiles {
     ModelFiles {
+        name: model.key(),
         path: model.path.clone(),
         labels: model.labels.clone(),
         manifest: model.manifest.clone(),

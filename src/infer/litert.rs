@@ -216,6 +216,7 @@ fn messages(compiled: &Owned, status: c_int) -> String {
             libc::free(text.cast());
         }
     }
+    said.truncate(said.trim_end_matches('.').len());
     if said.is_empty() { format!("the runtime fails with status {status}") } else { said }
 }
 

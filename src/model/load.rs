@@ -27,6 +27,8 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 /// What to load and what the user says about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelFiles {
+    /// What people call it: its name in the config, or its file's.
+    pub name: String,
     /// The `.tflite` file.
     pub path: PathBuf,
     /// The label file; absent: looked for beside the model.
@@ -89,7 +91,8 @@ impl ModelFiles {
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         let (manifest, accelerator) = (Manifest::default(), Accelerator::default());
-        Self { path, labels: None, manifest, threads: 1, accelerator, waits: true }
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Self { name, path, labels: None, manifest, threads: 1, accelerator, waits: true }
     }
 
     /// What the model's file has, verified.
@@ -151,7 +154,7 @@ impl Model {
         let There { device, files: parts, twin } = there;
         let failed = |e: InferError| ModelError(e.to_string());
         let begin = |tensors, twin| {
-            Accelerated::new(Arc::clone(&device), &name, parts.clone(), files.threads, tensors, twin)
+            Accelerated::new(Arc::clone(&device), &files.name, parts.clone(), files.threads, tensors, twin)
         };
         let ready = |engine: &Accelerated| engine.wait(READY_WITHIN);
         let on = Finding {
