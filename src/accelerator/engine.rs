@@ -1,7 +1,8 @@
 //! A model on an accelerator, as an [`Engine`] like any other: a frame that the accelerator does not answer is
 //! answered by the model's twin on the processor.
 
-use super::device::{Device, Entry, Tensors};
+use super::device::Device;
+use super::entry::{Entry, Tensors};
 use super::twin::Twin;
 use crate::infer::segments::{SLOTS, parts};
 use crate::infer::shared::{self, Region};
@@ -131,10 +132,10 @@ impl Engine for Accelerated {
             }
         }
         let looked = match self.device.look(&self.entry, slot.number) {
-            Ok(()) => match self.unsound() {
+            Ok(generation) => match self.unsound() {
                 None => Ok(()),
                 Some(why) => {
-                    self.device.distrust(why.clone());
+                    self.device.distrust(generation, why.clone());
                     Err(why)
                 }
             },

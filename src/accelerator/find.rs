@@ -1,6 +1,7 @@
 //! From what the user asks for to the device that is there.
 
-use super::device::{Device, Spec, shared};
+use super::device::{Device, Spec};
+use super::pool::shared;
 use super::state::Kind;
 use super::{CoralChoice, Plugin, Which};
 use crate::coral::{self, Bus, Coral};

@@ -4,6 +4,7 @@
 use super::Plugin;
 use super::wire::{Answer, Bell, Channel, DONE, Frame, Order, wait};
 use crate::infer::TensorSpec;
+use rustix::net::{Shutdown, shutdown};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind};
@@ -18,8 +19,10 @@ use std::time::{Duration, Instant};
 const PROGRAM: &str = "/proc/self/exe";
 /// For the library and its delegate to load.
 const STARTS_WITHIN: Duration = Duration::from_secs(10);
-/// For a model to load and run once: a Coral gets its firmware first.
-const LOADS_WITHIN: Duration = Duration::from_secs(20);
+/// For a model to be forgotten.
+const UNLOADS_WITHIN: Duration = Duration::from_secs(2);
+/// For a process to end in order, before it is killed.
+const LEAVES_WITHIN: Duration = Duration::from_millis(700);
 /// For a process that was killed to be gone, and for a reason that is under way.
 const ENDS_WITHIN: Duration = Duration::from_millis(500);
 /// Of what the process writes to stderr, lines that are kept for the reason of its end, and that are logged.
@@ -106,17 +109,17 @@ impl Host {
     }
 
     /// Loads a model; returns the picture it takes, and what it answers.
-    pub fn load(&mut self, model: &Load) -> Result<(TensorSpec, Vec<TensorSpec>), Fault> {
+    pub fn load(&mut self, model: &Load, within: Duration) -> Result<(TensorSpec, Vec<TensorSpec>), Fault> {
         let Load { id, files, threads } = model.clone();
-        match self.ask(&Order::Load { id, files, threads }, &[])? {
+        match self.ask(&Order::Load { id, files, threads }, &[], within)? {
             Answer::Loaded { input, outputs } => Ok((input, outputs)),
             other => Err(refusal(other)),
         }
     }
 
     /// Puts the tensors of the model that was loaded last into `memory`; returns how long a run takes.
-    pub fn bind(&mut self, memory: BorrowedFd<'_>) -> Result<Duration, Fault> {
-        match self.ask(&Order::Bind, &[memory])? {
+    pub fn bind(&mut self, memory: BorrowedFd<'_>, within: Duration) -> Result<Duration, Fault> {
+        match self.ask(&Order::Bind, &[memory], within)? {
             Answer::Bound { took_us } => Ok(Duration::from_micros(took_us)),
             other => Err(refusal(other)),
         }
@@ -124,7 +127,7 @@ impl Host {
 
     /// Has the process forget a model.
     pub fn unload(&mut self, id: u32) -> Result<(), Fault> {
-        match self.ask(&Order::Unload { id }, &[])? {
+        match self.ask(&Order::Unload { id }, &[], UNLOADS_WITHIN)? {
             Answer::Unloaded => Ok(()),
             other => Err(refusal(other)),
         }
@@ -155,20 +158,32 @@ impl Host {
         Some(Fault::Died(self.how(status)))
     }
 
+    /// Lets the process end in order, as a Coral whose user is killed may hang, or kills it; false while it is not
+    /// gone.
+    pub fn leave(&mut self) -> bool {
+        let _ = shutdown(&self.channel, Shutdown::Both);
+        self.exit(LEAVES_WITHIN).is_some() || self.kill()
+    }
+
     /// Kills the process; false while it is not gone, as one that hangs in the kernel.
     pub fn kill(&mut self) -> bool {
         let _ = self.child.kill();
         self.exit(ENDS_WITHIN).is_some()
     }
 
-    fn ask(&mut self, order: &Order, descriptors: &[BorrowedFd<'_>]) -> Result<Answer, Fault> {
+    fn ask(
+        &mut self,
+        order: &Order,
+        descriptors: &[BorrowedFd<'_>],
+        within: Duration,
+    ) -> Result<Answer, Fault> {
         match self.channel.send(order, descriptors) {
             // It is gone, which the answer tells.
             Ok(()) => {}
             Err(e) if e.kind() == ErrorKind::BrokenPipe => {}
             Err(e) => return Err(Fault::Refused(format!("tell its process: {e}"))),
         }
-        self.answer(LOADS_WITHIN)
+        self.answer(within)
     }
 
     fn answer(&mut self, within: Duration) -> Result<Answer, Fault> {
@@ -211,7 +226,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        self.kill();
+        self.leave();
     }
 }
 

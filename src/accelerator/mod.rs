@@ -9,9 +9,12 @@ mod assign;
 mod choice;
 mod device;
 mod engine;
+mod entry;
 mod find;
 mod host;
+mod pool;
 mod state;
+mod tend;
 mod turns;
 mod twin;
 mod wire;
@@ -19,9 +22,10 @@ pub mod worker;
 
 pub use assign::assign;
 pub use choice::{Accelerator, CoralChoice, Device as Which, Performance, Plugin};
-pub use device::{Device, Found, Spec, reports, shared};
+pub use device::{Device, Found, Spec};
 pub use engine::Accelerated;
 pub use find::{coral, plugin, processor};
+pub use pool::{reports, shared};
 pub use state::{Condition, Kind, Report};
 pub use twin::Twin;
 

@@ -83,16 +83,16 @@ impl Report {
     /// Takes down how it is at `now`; false where that is nothing new. What is tried again stays failed until it
     /// works.
     pub fn turn(&mut self, condition: Condition, reason: Option<String>, now: f64) -> bool {
+        self.attempts += u64::from(matches!(condition, Condition::Failed | Condition::Absent));
         let retried = condition == Condition::Starting
             && matches!(self.condition, Condition::Failed | Condition::Absent);
-        if retried
-            || (self.condition == condition && (condition != Condition::Failed || self.reason == reason))
-        {
+        let same_reason = condition == Condition::Slow || self.reason == reason;
+        if retried || (self.condition == condition && same_reason && self.since > 0.0) {
             return false;
         }
         let works = |condition| matches!(condition, Condition::Ready | Condition::Slow);
         self.failures += u64::from(works(self.condition) && !works(condition));
-        if self.condition != condition {
+        if self.condition != condition || self.since == 0.0 {
             self.since = (now * 1e3).round() / 1e3;
         }
         (self.condition, self.reason) = (condition, reason);

@@ -82,7 +82,9 @@ mod tests {
             }
         }
         drop(first);
-        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
         assert_eq!(*turns.take(), [0, 1, 2, 3, 4, 5, 6, 7]);
     }
 }

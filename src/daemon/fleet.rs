@@ -290,6 +290,12 @@ impl Fleet {
         self.engines.values().for_each(Engine::stop);
     }
 
+    /// Lets the models of threads that have ended go, and so accelerators, in order.
+    pub fn let_go(&mut self) {
+        let ended = std::mem::take(&mut self.engines).into_values().filter(Engine::is_stopped);
+        ended.for_each(|engine| drop(engine.join()));
+    }
+
     /// Has every thread end after the frames that are under way.
     pub fn finish(&self) {
         self.engines.values().for_each(Engine::note_stop);

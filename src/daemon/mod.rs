@@ -371,6 +371,7 @@ impl Daemon {
         self.recorder.finish();
         ended(LAST_EVENTS_WITHIN, || self.recorder.is_stopped()).await;
         tokio::join!(Self::wait_for(&self.fleet, STOP_WITHIN), self.publishing.stop());
+        self.fleet.let_go();
         if let Some(task) = self.control.take() {
             let _ = tokio::time::timeout(2 * control::LAST_VERDICT_WITHIN, task).await;
         }

@@ -1,0 +1,170 @@
+//! A model on an accelerator: what its process is told of it, whether it has it, and how long it takes.
+
+use super::host::{Fault, Host, Load};
+use super::state::Condition;
+use crate::infer::TensorSpec;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A frame may take this much, or a model's usual time so many times over.
+const DEADLINE: Duration = Duration::from_secs(1);
+const USUAL_TIMES: u32 = 5;
+/// A model that takes so much longer than at first, and at least so long, is slow; and is not any more below the
+/// second.
+const SLOW_TIMES: [u64; 2] = [4, 3];
+const SLOW_AT_LEAST_US: u64 = 20_000;
+
+/// The model.
+#[derive(Debug)]
+pub struct Entry {
+    /// As the process is told.
+    pub load: Load,
+    /// For people.
+    pub name: String,
+    tensors: Tensors,
+    /// The process has it.
+    serves: AtomicBool,
+    /// How long a run took at first, and takes now, in µs.
+    usual_us: AtomicU64,
+    recent_us: AtomicU64,
+}
+
+/// What a model's tensors must be like, and where they lie.
+#[derive(Debug)]
+pub struct Tensors {
+    /// The picture.
+    pub input: TensorSpec,
+    /// The answer.
+    pub outputs: Vec<TensorSpec>,
+    /// The memory.
+    pub memory: OwnedFd,
+}
+
+impl Entry {
+    /// A model that no process has yet.
+    pub fn new(name: &str, load: Load, tensors: Tensors) -> Self {
+        let name = name.to_owned();
+        let (usual_us, recent_us) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { load, name, tensors, serves: AtomicBool::new(false), usual_us, recent_us }
+    }
+
+    /// Whether the process has it.
+    pub fn serves(&self) -> bool {
+        self.serves.load(Ordering::Acquire)
+    }
+
+    /// The process is gone.
+    pub fn lose(&self) {
+        self.serves.store(false, Ordering::Release);
+    }
+
+    /// Loads the model into a process that has it not.
+    pub fn hand_to(&self, host: &mut Host, within: Duration) -> Result<(), Fault> {
+        let (input, outputs) = host.load(&self.load, within)?;
+        if let Some(why) = self.tensors.misfit(&input, &outputs) {
+            return Err(Fault::Refused(format!("model {}: {why}", self.name)));
+        }
+        let took = host.bind(self.tensors.memory.as_fd(), within)?;
+        let took = took.as_micros() as u64;
+        self.usual_us.store(took, Ordering::Relaxed);
+        self.recent_us.store(took, Ordering::Relaxed);
+        self.serves.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// How long a frame may take.
+    pub fn deadline(&self) -> Duration {
+        DEADLINE.max(Duration::from_micros(self.usual_us.load(Ordering::Relaxed)) * USUAL_TIMES)
+    }
+
+    /// Takes down how long a frame took: a mean of the last ones, the newest of them counting an eighth.
+    pub fn took(&self, time: Duration) {
+        let before = self.recent_us.load(Ordering::Relaxed);
+        self.recent_us.store((before * 7 + time.as_micros() as u64) / 8, Ordering::Relaxed);
+    }
+
+    /// How slow it is, if it is; `before` is how its device was.
+    pub fn slow(&self, before: Condition) -> Option<String> {
+        let (usual, recent) = (self.usual_us.load(Ordering::Relaxed), self.recent_us.load(Ordering::Relaxed));
+        let times = SLOW_TIMES[usize::from(before == Condition::Slow)];
+        let ms = |us: u64| us as f64 / 1000.0;
+        (recent > usual * times && recent > SLOW_AT_LEAST_US).then(|| {
+            format!(
+                "model {} takes {:.0} ms a frame, {:.1} ms at first; it may be hot, or at a slow port",
+                self.name,
+                ms(recent),
+                ms(usual)
+            )
+        })
+    }
+}
+
+impl Tensors {
+    /// Why a model with other tensors can't stand in for the one these are of.
+    fn misfit(&self, input: &TensorSpec, outputs: &[TensorSpec]) -> Option<String> {
+        let like = |spec: &TensorSpec| (spec.element, spec.shape.clone(), spec.quantization);
+        let describe =
+            |spec: &TensorSpec| format!("{:?} {:?} {:?}", spec.element, spec.shape, spec.quantization);
+        if self.outputs.len() != outputs.len() {
+            return Some(format!("it has {} outputs, its CPU twin {}", outputs.len(), self.outputs.len()));
+        }
+        let ours = std::iter::once(&self.input).chain(&self.outputs);
+        let theirs = std::iter::once(input).chain(outputs);
+        let (twin, model) = ours.zip(theirs).find(|(a, b)| like(a) != like(b))?;
+        Some(format!(
+            "its tensor {} is {}, its CPU twin's {}: the twin is another model",
+            model.name,
+            describe(model),
+            describe(twin)
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infer::{ElementType, Quantization};
+
+    fn spec(shape: &[usize]) -> TensorSpec {
+        let quantization = Some(Quantization { scale: 0.5, zero_point: 3 });
+        TensorSpec { name: "t".to_owned(), element: ElementType::U8, shape: shape.to_vec(), quantization }
+    }
+
+    fn tensors() -> Tensors {
+        let memory = std::fs::File::open("/dev/null").expect("it is there").into();
+        Tensors { input: spec(&[1, 4]), outputs: vec![spec(&[1, 2])], memory }
+    }
+
+    #[test]
+    fn a_twin_with_other_tensors_is_another_model() {
+        let ours = tensors();
+        assert_eq!(ours.misfit(&spec(&[1, 4]), &[spec(&[1, 2])]), None);
+        let named = TensorSpec { name: "other".to_owned(), ..spec(&[1, 2]) };
+        assert_eq!(ours.misfit(&spec(&[1, 4]), &[named]), None, "names are of no account");
+        for (input, outputs) in [
+            (spec(&[1, 5]), vec![spec(&[1, 2])]),
+            (spec(&[1, 4]), vec![]),
+            (spec(&[1, 4]), vec![TensorSpec { quantization: None, ..spec(&[1, 2]) }]),
+            (spec(&[1, 4]), vec![TensorSpec { element: ElementType::I8, ..spec(&[1, 2]) }]),
+        ] {
+            assert!(ours.misfit(&input, &outputs).is_some(), "{input:?} {outputs:?}");
+        }
+    }
+
+    #[test]
+    fn slow_is_much_longer_than_at_first() {
+        let load = Load { id: 0, files: Vec::new(), threads: 1 };
+        let entry = Entry::new("m", load, tensors());
+        entry.usual_us.store(7_000, Ordering::Relaxed);
+        entry.recent_us.store(7_000, Ordering::Relaxed);
+        assert_eq!(entry.deadline(), DEADLINE);
+        (0..100).for_each(|_| entry.took(Duration::from_millis(24)));
+        assert_eq!(entry.slow(Condition::Ready), None);
+        assert!(entry.slow(Condition::Slow).is_some(), "not quick enough again");
+        (0..100).for_each(|_| entry.took(Duration::from_millis(40)));
+        assert!(entry.slow(Condition::Ready).expect("slow").contains("takes 40 ms a frame, 7.0 ms at first"));
+        entry.usual_us.store(400_000, Ordering::Relaxed);
+        assert_eq!(entry.deadline(), Duration::from_secs(2));
+    }
+}

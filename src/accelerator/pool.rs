@@ -1,0 +1,29 @@
+//! The accelerators that this process uses, each once.
+
+use super::device::{Device, Spec};
+use super::state::Report;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// The devices of this process, by what makes each another one.
+static DEVICES: Mutex<Vec<(String, Weak<Device>)>> = Mutex::new(Vec::new());
+
+/// The device that is known as `key`: the one that others have, or a new one of `spec`.
+pub fn shared(key: &str, spec: Spec) -> std::io::Result<Arc<Device>> {
+    let mut devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
+    devices.retain(|(_, device)| device.strong_count() > 0);
+    if let Some(device) = devices.iter().find(|(k, _)| k == key).and_then(|(_, device)| device.upgrade()) {
+        return Ok(device);
+    }
+    let device = Device::start(spec)?;
+    devices.push((key.to_owned(), Arc::downgrade(&device)));
+    Ok(device)
+}
+
+/// All that are in use, by name.
+pub fn reports() -> Vec<Report> {
+    let devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut reports: Vec<_> =
+        devices.iter().filter_map(|(_, device)| device.upgrade()).map(|device| device.report()).collect();
+    reports.sort_by(|a, b| a.name.cmp(&b.name));
+    reports
+}
