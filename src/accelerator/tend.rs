@@ -208,10 +208,10 @@ impl Care {
     }
 
     fn works(&mut self) {
-        self.failing_since = None;
         self.attempts = 0;
         let since = *self.working_since.get_or_insert_with(Instant::now);
         if since.elapsed() >= RECOVERED_AFTER {
+            self.failing_since = None;
             self.delays = ATTEMPTS.delays();
         }
     }
