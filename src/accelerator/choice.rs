@@ -107,7 +107,7 @@ impl FromStr for Device {
             None if text.is_empty() => Self::Any,
             None if text == "usb" => Self::Usb(None),
             None if text == "pci" => Self::Pci(None),
-            None if text.starts_with("apex_") || (text[1..].contains('-') && text.chars().all(port)) => {
+            None if text.starts_with("apex_") || (text.chars().all(port) && text[1..].contains('-')) => {
                 Self::At(text.to_owned())
             }
             None => Self::Index(number(text)?),

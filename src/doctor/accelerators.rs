@@ -26,18 +26,19 @@ fn device(device: &Value) -> Finding {
     let models = models.collect::<Vec<_>>().join(", ");
     let models = if models.is_empty() { String::new() } else { format!(" for {models}") };
     let reason = device["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let restarts = match device["restarts"].as_u64() {
+    let failures = match device["failures"].as_u64() {
         None | Some(0) => String::new(),
-        Some(1) => ", restarted once".to_owned(),
-        Some(n) => format!(", restarted {n} times"),
+        Some(1) => ", failed once since the start".to_owned(),
+        Some(n) => format!(", failed {n} times since the start"),
     };
     let twin = if device["twin_active"] == true { "; meanwhile the CPU twin runs" } else { "" };
     let fix = if device["kind"] == "edgetpu" { CORAL } else { OTHER };
-    let told = |state: &str| format!("{name}{models} {state}{restarts}{reason}{twin}");
+    let told = |state: &str| format!("{name}{models} {state}{failures}{reason}{twin}");
     match device["state"].as_str().unwrap_or_default() {
         "ready" => Finding::ok("accelerator", told("is ready")),
         "starting" => Finding::note("accelerator", told("is starting")),
-        "failed" => Finding::warn("accelerator", told("failed"), fix),
+        "slow" => Finding::warn("accelerator", told("is slow"), fix),
+        "failed" => Finding::warn("accelerator", told("does not work"), fix),
         "absent" => Finding::warn("accelerator", told("is not there"), fix),
         state => Finding::note(
             "accelerator",
@@ -61,16 +62,17 @@ mod tests {
     fn each_state_has_its_level_and_words() {
         for (device, level, words) in [
             (
-                r#"{"name":"usb:0","kind":"edgetpu","state":"ready","reason":null,"since":1,"models":["coco","birds"],"restarts":3,"twin_active":false}"#,
+                r#"{"name":"usb:0","kind":"edgetpu","state":"ready","reason":null,"since":1,"models":["coco","birds"],"failures":3,"twin_active":false}"#,
                 Level::Ok,
-                "usb:0 for coco, birds is ready, restarted 3 times",
+                "usb:0 for coco, birds is ready, failed 3 times since the start",
             ),
             (r#"{"name":"usb:0","state":"starting","models":[]}"#, Level::Note, "usb:0 is starting"),
             (
-                r#"{"name":"usb:0","state":"failed","reason":"no answer for 2 s","models":["coco"],"restarts":1,"twin_active":true}"#,
+                r#"{"name":"usb:0","state":"failed","reason":"no answer for 2 s","models":["coco"],"failures":1,"twin_active":true}"#,
                 Level::Warn,
-                "usb:0 for coco failed, restarted once: no answer for 2 s; meanwhile the CPU twin runs",
+                "usb:0 for coco does not work, failed once since the start: no answer for 2 s; meanwhile the CPU twin runs",
             ),
+            (r#"{"name":"usb:0","state":"slow","reason":"hot"}"#, Level::Warn, "usb:0 is slow: hot"),
             (r#"{"name":"pci:0","state":"absent"}"#, Level::Warn, "pci:0 is not there"),
             (
                 "{}",
