@@ -6,7 +6,7 @@ use super::host::{Fault, Host, Load};
 use super::state::{Condition, Kind, Report};
 use super::tend::{Alarm, look_after};
 use super::turns::Turns;
-use super::wire::Frame;
+use super::wire::{Frame, claim};
 use super::{Plugin, changed};
 use crate::frame::Timestamp;
 use crate::infer::TensorSpec;
@@ -19,22 +19,30 @@ use std::time::{Duration, Instant};
 /// For a model that only this device can tell of.
 const PROBES_WITHIN: Duration = Duration::from_secs(20);
 
-/// Which plugin runs models now, none being the processor; the error is why the device is not there, as far as can
-/// be told without touching it.
-pub type Found = Box<dyn Fn() -> Result<Option<Plugin>, String> + Send + Sync>;
+/// A device that is there.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What runs models; none: the processor.
+    pub plugin: Option<Plugin>,
+    /// Where it is, if that can be told: one program has it at a time.
+    pub place: Option<String>,
+}
+
+/// Looks for the device, without touching it; the error is why it is not there.
+pub type Find = Box<dyn Fn() -> Result<Found, String> + Send + Sync>;
 
 /// Which accelerator.
 pub struct Spec {
-    /// For people: `usb:0`, or a plugin's file name.
+    /// For people: `coral 2-1`, or a plugin's file name.
     pub name: String,
     /// What kind.
     pub kind: Kind,
     /// LiteRT.
     pub library: PathBuf,
     /// Looks for it before each start of its process.
-    pub find: Found,
-    /// Where it is reset, at USB.
-    pub node: Option<Box<dyn Fn() -> Option<PathBuf> + Send + Sync>>,
+    pub find: Find,
+    /// What is to be reset for a device that is at a place: a USB device's node.
+    pub node: fn(&str) -> Option<PathBuf>,
 }
 
 /// The accelerator.
@@ -43,6 +51,8 @@ pub struct Device {
     pub(super) desk: Turns<Desk>,
     /// Those that engines have, by number.
     models: Mutex<BTreeMap<u32, Arc<Entry>>>,
+    /// Counts the changes of those.
+    changes: AtomicU64,
     /// A process is there, and not busy with other things than frames.
     ready: AtomicBool,
     report: Mutex<Report>,
@@ -62,6 +72,8 @@ pub(super) struct Desk {
     pub loaded: BTreeSet<u32>,
     /// Did not do what it should.
     pub broken: Option<(Host, Fault)>,
+    /// Where the device is.
+    pub place: Option<String>,
 }
 
 impl std::fmt::Debug for Device {
@@ -78,6 +90,7 @@ impl Device {
         let device = Arc::new(Self {
             desk: Turns::default(),
             models: Mutex::default(),
+            changes: AtomicU64::new(0),
             ready: AtomicBool::new(false),
             report,
             alarm: Arc::clone(&alarm),
@@ -96,24 +109,34 @@ impl Device {
     }
 
     /// Has the device run a model from now on, as soon as it can.
-    pub fn add(&self, name: &str, files: Vec<PathBuf>, threads: usize, tensors: Tensors) -> Arc<Entry> {
+    pub fn add(
+        &self,
+        name: &str,
+        files: Vec<PathBuf>,
+        threads: usize,
+        tensors: Tensors,
+        has_twin: bool,
+    ) -> Arc<Entry> {
         let id = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let entry = Arc::new(Entry::new(name, Load { id, files, threads }, tensors));
-        self.models().insert(id, Arc::clone(&entry));
-        self.attend();
+        let entry = Arc::new(Entry::new(name, Load { id, files, threads }, tensors, has_twin));
+        self.change(|models| drop(models.insert(id, Arc::clone(&entry))));
         entry
     }
 
     /// Has it forget a model.
     pub fn remove(&self, entry: &Entry) {
-        self.models().remove(&entry.load.id);
-        self.attend();
+        self.change(|models| drop(models.remove(&entry.load.id)));
     }
 
     /// Has the thread see to what changed. Frames are not answered until it has.
-    fn attend(&self) {
-        self.lock().models = self.wanted().iter().map(|entry| entry.name.clone()).collect();
-        self.ready.store(false, Ordering::Release);
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<u32, Arc<Entry>>)) {
+        let mut models = self.models();
+        change(&mut models);
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        self.close();
+        let entries: Vec<_> = models.values().cloned().collect();
+        drop(models);
+        self.lock().of(&entries);
         self.alarm.ring();
     }
 
@@ -121,21 +144,26 @@ impl Device {
         self.models.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The models that engines have.
-    pub(super) fn wanted(&self) -> Vec<Arc<Entry>> {
-        self.models().values().cloned().collect()
+    /// The models that engines have, and how often that changed.
+    pub(super) fn wanted(&self) -> (Vec<Arc<Entry>>, u64) {
+        let models = self.models();
+        (models.values().cloned().collect(), self.changes.load(Ordering::Relaxed))
     }
 
     /// What the tensors of a model are that runs on this device and nowhere else.
     pub fn probe(&self, files: Vec<PathBuf>, threads: usize) -> Result<(TensorSpec, Vec<TensorSpec>), Fault> {
         let load = Load { id: self.numbers.fetch_add(1, Ordering::Relaxed), files, threads };
+        self.close();
         let mut desk = self.desk.take();
+        if desk.broken.is_some() {
+            return Err(Fault::Refused("it is being started again".to_owned()));
+        }
         if desk.host.is_none() {
-            let plugin = (self.spec.find)().map_err(Fault::Refused)?;
-            desk.host = Some(self.start_host(plugin.as_ref())?);
+            self.start_host(&mut desk).map_err(|(_, why)| Fault::Refused(why))?;
         }
         let Some(host) = desk.host.as_mut() else { return Err(Fault::Refused("it is gone".to_owned())) };
         let found = host.load(&load, PROBES_WITHIN);
+        self.alarm.ring();
         if let Err(fault) = &found
             && !matches!(fault, Fault::Refused(_))
         {
@@ -206,8 +234,8 @@ impl Device {
 
     /// Leaves the process to the thread that looks after it.
     pub(super) fn give_up(&self, desk: &mut Desk, fault: Fault) {
-        self.ready.store(false, Ordering::Release);
-        self.wanted().iter().for_each(|entry| entry.lose());
+        self.close();
+        self.wanted().0.iter().for_each(|entry| entry.lose());
         desk.generation += 1;
         desk.loaded.clear();
         if let Some(host) = desk.host.take() {
@@ -216,15 +244,28 @@ impl Device {
         self.alarm.ring();
     }
 
-    /// The process has the models, and frames are welcome.
-    pub(super) fn open(&self) {
-        self.ready.store(true, Ordering::Release);
+    /// Frames are welcome, unless the models changed again since they had changed `changes` times.
+    pub(super) fn open(&self, changes: u64) {
+        let _models = self.models();
+        self.ready.store(self.changes.load(Ordering::Relaxed) == changes, Ordering::Release);
     }
 
-    pub(super) fn start_host(&self, plugin: Option<&Plugin>) -> Result<Host, Fault> {
-        let host = Host::start(&self.spec.name, &self.spec.library, plugin)?;
+    /// Frames are not welcome.
+    pub(super) fn close(&self) {
+        self.ready.store(false, Ordering::Release);
+    }
+
+    /// Starts a process; else how the device is, and why.
+    pub(super) fn start_host(&self, desk: &mut Desk) -> Result<(), (Condition, String)> {
+        let Found { plugin, place } = (self.spec.find)().map_err(|why| (Condition::Absent, why))?;
+        self.tell(Condition::Starting, None);
+        let failed = |why: String| (Condition::Failed, why);
+        let claim = place.as_deref().map(claim).transpose().map_err(failed)?;
+        let host = Host::start(&self.spec.name, &self.spec.library, plugin.as_ref(), claim)
+            .map_err(|fault| failed(fault.to_string()))?;
         self.lock().version.clone_from(&host.version);
-        Ok(host)
+        (desk.host, desk.place) = (Some(host), place);
+        Ok(())
     }
 
     /// Takes down how the device is, and says so where that is news.
@@ -233,8 +274,8 @@ impl Device {
         if !report.turn(condition, reason, Timestamp::now().unix_seconds()) {
             return;
         }
-        let (name, models) = (report.name.as_str(), report.models.join(", "));
-        let reason = report.reason.as_deref().unwrap_or_default();
+        let (name, reason) = (report.name.as_str(), report.reason.as_deref().unwrap_or_default());
+        let (models, meanwhile) = (report.models.join(", "), report.meanwhile());
         match condition {
             Condition::Starting => log::debug!(accelerator = name; "accelerator {name}: starting"),
             Condition::Ready if reason.is_empty() => {
@@ -245,10 +286,10 @@ impl Device {
             }
             Condition::Slow => log::warn!(accelerator = name; "accelerator {name}: slow: {reason}"),
             Condition::Failed => {
-                log::warn!(accelerator = name; "accelerator {name}: {reason}; it is tried again, and meanwhile the processor runs {models}");
+                log::warn!(accelerator = name; "accelerator {name}: {reason}; it is tried again, and meanwhile {meanwhile}");
             }
             Condition::Absent => {
-                log::warn!(accelerator = name; "accelerator {name}: {reason}; the processor runs {models} until it is there");
+                log::warn!(accelerator = name; "accelerator {name}: {reason}; until it is there {meanwhile}");
             }
         }
         drop(report);

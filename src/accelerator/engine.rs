@@ -11,9 +11,10 @@ use std::any::Any;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Written at the end of each output before a run: a delegate that leaves it there did not fill the output.
-const UNWRITTEN: u8 = 0xa5;
-/// So many bytes of it: no answer ends with them by chance.
+/// Written at the end of each output before a run: a delegate that leaves it there did not fill the output, unless
+/// the answer happens to end with it, which the second one tells.
+const MARKS: [u8; 2] = [0xa5, 0x5a];
+/// So many bytes of it.
 const TAIL: usize = 16;
 
 /// The model.
@@ -68,7 +69,7 @@ impl Accelerated {
         let file = regions[0].file().try_clone_to_owned().map_err(memory)?;
         let free = (0..).zip(regions.drain(..SLOTS)).collect();
         let tensors = Tensors { input, outputs: outputs.clone(), memory: file };
-        let entry = device.add(name, files, threads, tensors);
+        let entry = device.add(name, files, threads, tensors, twin.is_some());
         let outputs = outputs.into_iter().zip(regions).collect();
         let free = Arc::new(Mutex::new(free));
         Ok(Self { device, entry, name: name.to_owned(), outputs, free, twin, by_twin: false })
@@ -79,19 +80,38 @@ impl Accelerated {
         self.device.wait(&self.entry, time)
     }
 
-    /// Why the answer in the outputs is none.
-    fn unsound(&self) -> Option<String> {
-        self.outputs.iter().find_map(|(spec, region)| {
-            let bytes = region.bytes();
-            let tail = bytes.last_chunk::<TAIL>();
-            if tail == Some(&[UNWRITTEN; TAIL]) {
-                return Some(format!("model {}: it leaves output {} unwritten", self.name, spec.name));
-            }
-            (!finite(spec.element, bytes)).then(|| {
-                format!("model {}: its output {} has numbers that are none (NaN)", self.name, spec.name)
-            })
-        })
+    /// Has the accelerator look at the picture in `slot`.
+    fn look(&mut self, slot: u32) -> Result<(), String> {
+        for mark in MARKS {
+            self.outputs.iter_mut().for_each(|(_, region)| tail_mut(region.bytes_mut()).fill(mark));
+            let generation = self.device.look(&self.entry, slot).map_err(|fault| fault.to_string())?;
+            let unwritten =
+                self.outputs.iter().find(|(_, region)| tail(region.bytes()).iter().all(|&b| b == mark));
+            let why = match unwritten {
+                None => {
+                    match self.outputs.iter().find(|(spec, region)| !finite(spec.element, region.bytes())) {
+                        None => return Ok(()),
+                        Some((spec, _)) => format!("its output {} holds what is no number", spec.name),
+                    }
+                }
+                Some(_) if mark == MARKS[0] => continue,
+                Some((spec, _)) => format!("it leaves output {} unwritten", spec.name),
+            };
+            let why = format!("model {}: {why}", self.name);
+            self.device.distrust(generation, why.clone());
+            return Err(why);
+        }
+        Ok(())
     }
+}
+
+fn tail(bytes: &[u8]) -> &[u8] {
+    &bytes[bytes.len().saturating_sub(TAIL)..]
+}
+
+fn tail_mut(bytes: &mut [u8]) -> &mut [u8] {
+    let start = bytes.len().saturating_sub(TAIL);
+    &mut bytes[start..]
 }
 
 /// Whether floats are numbers; what is no float is.
@@ -122,25 +142,11 @@ impl Engine for Accelerated {
     }
 
     fn invoke(&mut self, input: &mut dyn InputMemory) -> Result<(), InferError> {
-        let failed = |why: String| InferError::Run(format!("run model {}: {why}", self.name));
         let Some(slot) = input.as_any_mut().downcast_mut::<Slot>() else {
-            return Err(failed("the input is another engine's".to_owned()));
+            let name = &self.name;
+            return Err(InferError::Run(format!("run model {name}: the input is another engine's")));
         };
-        for (_, region) in &mut self.outputs {
-            if let Some(tail) = region.bytes_mut().last_chunk_mut::<TAIL>() {
-                *tail = [UNWRITTEN; TAIL];
-            }
-        }
-        let looked = match self.device.look(&self.entry, slot.number) {
-            Ok(generation) => match self.unsound() {
-                None => Ok(()),
-                Some(why) => {
-                    self.device.distrust(generation, why.clone());
-                    Err(why)
-                }
-            },
-            Err(fault) => Err(fault.to_string()),
-        };
+        let looked = self.look(slot.number);
         self.by_twin = looked.is_err();
         match (looked, &mut self.twin) {
             (Ok(()), twin) => {

@@ -5,11 +5,18 @@ use super::state::Condition;
 use crate::infer::TensorSpec;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A frame may take this much, or a model's usual time so many times over.
 const DEADLINE: Duration = Duration::from_secs(1);
 const USUAL_TIMES: u32 = 5;
+/// But no more: whoever has a frame is watched over, too.
+const MOST: Duration = Duration::from_secs(10);
+/// The usual time is the mean of so many.
+const FIRST: u64 = 32;
+/// What a process refused is not tried again before.
+const REFUSED_FOR: Duration = Duration::from_secs(30);
 /// A model that takes so much longer than at first, and at least so long, is slow; and is not any more below the
 /// second.
 const SLOW_TIMES: [u64; 2] = [4, 3];
@@ -22,12 +29,18 @@ pub struct Entry {
     pub load: Load,
     /// For people.
     pub name: String,
+    /// Whether a twin stands in for it.
+    pub has_twin: bool,
     tensors: Tensors,
     /// The process has it.
     serves: AtomicBool,
+    /// When and why the process refused it.
+    refused: Mutex<Option<(Instant, String)>>,
     /// How long a run took at first, and takes now, in µs.
     usual_us: AtomicU64,
     recent_us: AtomicU64,
+    /// The frames that count for the first of the two.
+    first: AtomicU64,
 }
 
 /// What a model's tensors must be like, and where they lie.
@@ -43,10 +56,18 @@ pub struct Tensors {
 
 impl Entry {
     /// A model that no process has yet.
-    pub fn new(name: &str, load: Load, tensors: Tensors) -> Self {
-        let name = name.to_owned();
-        let (usual_us, recent_us) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { load, name, tensors, serves: AtomicBool::new(false), usual_us, recent_us }
+    pub fn new(name: &str, load: Load, tensors: Tensors, has_twin: bool) -> Self {
+        Self {
+            load,
+            name: name.to_owned(),
+            has_twin,
+            tensors,
+            serves: AtomicBool::new(false),
+            refused: Mutex::new(None),
+            usual_us: AtomicU64::new(0),
+            recent_us: AtomicU64::new(0),
+            first: AtomicU64::new(0),
+        }
     }
 
     /// Whether the process has it.
@@ -57,10 +78,29 @@ impl Entry {
     /// The process is gone.
     pub fn lose(&self) {
         self.serves.store(false, Ordering::Release);
+        *self.refusal() = None;
+    }
+
+    /// Why the process refused it, not long ago.
+    pub fn refused(&self) -> Option<String> {
+        let refused = self.refusal();
+        refused.as_ref().filter(|(at, _)| at.elapsed() < REFUSED_FOR).map(|(_, why)| why.clone())
+    }
+
+    fn refusal(&self) -> MutexGuard<'_, Option<(Instant, String)>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Loads the model into a process that has it not.
     pub fn hand_to(&self, host: &mut Host, within: Duration) -> Result<(), Fault> {
+        let handed = self.try_to_hand_to(host, within);
+        if let Err(Fault::Refused(why)) = &handed {
+            *self.refusal() = Some((Instant::now(), why.clone()));
+        }
+        handed
+    }
+
+    fn try_to_hand_to(&self, host: &mut Host, within: Duration) -> Result<(), Fault> {
         let (input, outputs) = host.load(&self.load, within)?;
         if let Some(why) = self.tensors.misfit(&input, &outputs) {
             return Err(Fault::Refused(format!("model {}: {why}", self.name)));
@@ -69,19 +109,28 @@ impl Entry {
         let took = took.as_micros() as u64;
         self.usual_us.store(took, Ordering::Relaxed);
         self.recent_us.store(took, Ordering::Relaxed);
+        self.first.store(1, Ordering::Relaxed);
         self.serves.store(true, Ordering::Release);
         Ok(())
     }
 
     /// How long a frame may take.
     pub fn deadline(&self) -> Duration {
-        DEADLINE.max(Duration::from_micros(self.usual_us.load(Ordering::Relaxed)) * USUAL_TIMES)
+        let usual = Duration::from_micros(self.usual_us.load(Ordering::Relaxed));
+        (usual * USUAL_TIMES).clamp(DEADLINE, MOST)
     }
 
     /// Takes down how long a frame took: a mean of the last ones, the newest of them counting an eighth.
     pub fn took(&self, time: Duration) {
+        let (time, n) = (time.as_micros() as u64, self.first.load(Ordering::Relaxed));
         let before = self.recent_us.load(Ordering::Relaxed);
-        self.recent_us.store((before * 7 + time.as_micros() as u64) / 8, Ordering::Relaxed);
+        self.recent_us.store((before * 7 + time) / 8, Ordering::Relaxed);
+        if n < FIRST {
+            // Not the trial alone: what shares the accelerator slows the frames.
+            let usual = self.usual_us.load(Ordering::Relaxed);
+            self.usual_us.store((usual * n + time) / (n + 1), Ordering::Relaxed);
+            self.first.store(n + 1, Ordering::Relaxed);
+        }
     }
 
     /// How slow it is, if it is; `before` is how its device was.
@@ -104,8 +153,11 @@ impl Tensors {
     /// Why a model with other tensors can't stand in for the one these are of.
     fn misfit(&self, input: &TensorSpec, outputs: &[TensorSpec]) -> Option<String> {
         let like = |spec: &TensorSpec| (spec.element, spec.shape.clone(), spec.quantization);
-        let describe =
-            |spec: &TensorSpec| format!("{:?} {:?} {:?}", spec.element, spec.shape, spec.quantization);
+        let describe = |spec: &TensorSpec| {
+            let quantization =
+                spec.quantization.map(|q| format!(", scale {}, zero point {}", q.scale, q.zero_point));
+            format!("{:?} {:?}{}", spec.element, spec.shape, quantization.unwrap_or_default())
+        };
         if self.outputs.len() != outputs.len() {
             return Some(format!("it has {} outputs, its CPU twin {}", outputs.len(), self.outputs.len()));
         }
@@ -155,9 +207,10 @@ mod tests {
     #[test]
     fn slow_is_much_longer_than_at_first() {
         let load = Load { id: 0, files: Vec::new(), threads: 1 };
-        let entry = Entry::new("m", load, tensors());
+        let entry = Entry::new("m", load, tensors(), true);
         entry.usual_us.store(7_000, Ordering::Relaxed);
         entry.recent_us.store(7_000, Ordering::Relaxed);
+        entry.first.store(FIRST, Ordering::Relaxed);
         assert_eq!(entry.deadline(), DEADLINE);
         (0..100).for_each(|_| entry.took(Duration::from_millis(24)));
         assert_eq!(entry.slow(Condition::Ready), None);
@@ -166,5 +219,17 @@ mod tests {
         assert!(entry.slow(Condition::Ready).expect("slow").contains("takes 40 ms a frame, 7.0 ms at first"));
         entry.usual_us.store(400_000, Ordering::Relaxed);
         assert_eq!(entry.deadline(), Duration::from_secs(2));
+        entry.usual_us.store(4_000_000, Ordering::Relaxed);
+        assert_eq!(entry.deadline(), MOST);
+    }
+
+    #[test]
+    fn the_usual_time_is_that_of_the_first_frames() {
+        let entry = Entry::new("m", Load { id: 0, files: Vec::new(), threads: 1 }, tensors(), true);
+        entry.usual_us.store(2_000, Ordering::Relaxed);
+        entry.first.store(1, Ordering::Relaxed);
+        (0..200).for_each(|n| entry.took(Duration::from_millis(if n < 100 { 30 } else { 60 })));
+        let usual = entry.usual_us.load(Ordering::Relaxed);
+        assert!((28_000..=30_000).contains(&usual), "{usual}");
     }
 }

@@ -1,60 +1,68 @@
 //! From what the user asks for to the device that is there.
 
-use super::device::{Device, Spec};
-use super::pool::shared;
+use super::device::{Device, Found, Spec};
+use super::pool::{shared, taken};
 use super::state::Kind;
 use super::{CoralChoice, Plugin, Which};
 use crate::coral::{self, Bus, Coral};
 use crate::telemetry::machine;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The Coral of a choice, which need not be plugged in; `runtime` is LiteRT's library. The error is what is missing
-/// beside it.
+/// beside it. However it is asked for, a Coral is one device, known by its place; its clock is the one that was
+/// asked for first.
 pub fn coral(choice: &CoralChoice, runtime: &Path) -> Result<Arc<Device>, String> {
     let library = coral::library(choice.library.as_deref())?;
-    let name = choice.device.to_string();
-    let (device, performance) = (choice.device.clone(), choice.performance);
-    let key = format!("{name} {performance:?} {}", library.display());
+    let wanted = choice.device.clone();
+    let home = pick(&wanted, &coral::list(&machine::root())).map(place);
+    let name = home.as_ref().map_or_else(|| wanted.to_string(), |place| Which::At(place.clone()).to_string());
+    let (own, performance) = (name.clone(), choice.performance);
     let find = move || {
         let corals = coral::list(&machine::root());
-        let found = pick(&device, &corals).ok_or_else(|| absent(&device, &corals))?;
+        // Another port is as good, if no other device is there.
+        let free = |coral: &&Coral| !taken(&own, &Which::At(place(coral)).to_string());
+        let at_home = home.as_ref().and_then(|home| corals.iter().find(|coral| place(coral) == *home));
+        let others: Vec<Coral> = corals.iter().filter(free).cloned().collect();
+        let found = at_home.or_else(|| pick(&wanted, &others)).ok_or_else(|| absent(&wanted, &corals))?;
         let clock = performance.map(|clock| ("Performance".to_owned(), clock.as_str().to_owned()));
         let options = [("device".to_owned(), found.name())].into_iter().chain(clock).collect();
-        Ok(Some(Plugin { path: library.clone(), options }))
+        let plugin = Some(Plugin { path: library.clone(), options });
+        Ok(Found { plugin, place: Some(place(found)) })
     };
-    let device = choice.device.clone();
-    let node = move || {
-        let corals = coral::list(&machine::root());
-        pick(&device, &corals).filter(|coral| coral.bus == Bus::Usb).map(|coral| coral.node.clone())
-    };
-    let spec = Spec {
-        name,
-        kind: Kind::EdgeTpu,
-        library: runtime.to_owned(),
-        find: Box::new(find),
-        node: Some(Box::new(node)),
-    };
-    start(&key, spec)
+    let (kind, library) = (Kind::EdgeTpu, runtime.to_owned());
+    start(&name.clone(), Spec { name, kind, library, find: Box::new(find), node })
+}
+
+/// Where a Coral is, which stays: `2-1`, `apex_0`.
+fn place(coral: &Coral) -> String {
+    coral.place.trim_start_matches("/dev/").to_owned()
+}
+
+/// The node of the USB Coral at a place, another one after each reset.
+fn node(at: &str) -> Option<PathBuf> {
+    let corals = coral::list(&machine::root());
+    corals.into_iter().find(|coral| coral.bus == Bus::Usb && place(coral) == at).map(|coral| coral.node)
 }
 
 /// Another delegate's device; the error is why there is none.
 pub fn plugin(plugin: &Plugin, runtime: &Path) -> Result<Arc<Device>, String> {
     let name = plugin.path.file_name().unwrap_or_default().display().to_string();
-    let key = format!("{name} {plugin:?}");
-    let plugin = plugin.clone();
-    let find = move || Ok(Some(plugin.clone()));
-    start(
-        &key,
-        Spec { name, kind: Kind::Plugin, library: runtime.to_owned(), find: Box::new(find), node: None },
-    )
+    let key = format!("{plugin:?}");
+    let found = Found { plugin: Some(plugin.clone()), place: None };
+    start(&key, elsewhere(name, Kind::Plugin, runtime, found))
 }
 
 /// The processor in a process of its own, to measure what that costs.
 pub fn processor(runtime: &Path) -> Result<Arc<Device>, String> {
-    let name = "cpu".to_owned();
-    let find = Box::new(|| Ok(None));
-    start("cpu", Spec { name, kind: Kind::Cpu, library: runtime.to_owned(), find, node: None })
+    let found = Found { plugin: None, place: None };
+    start("cpu", elsewhere("cpu".to_owned(), Kind::Cpu, runtime, found))
+}
+
+/// What is not looked for.
+fn elsewhere(name: String, kind: Kind, runtime: &Path, found: Found) -> Spec {
+    let find = Box::new(move || Ok(found.clone()));
+    Spec { name, kind, library: runtime.to_owned(), find, node: |_| None }
 }
 
 fn start(key: &str, spec: Spec) -> Result<Arc<Device>, String> {
@@ -66,10 +74,10 @@ fn pick<'a>(device: &Which, corals: &'a [Coral]) -> Option<&'a Coral> {
     let of = |bus: Bus| corals.iter().filter(move |coral| coral.bus == bus);
     match device {
         Which::Any => corals.first(),
-        Which::Usb(index) => of(Bus::Usb).find(|coral| coral.index == index.unwrap_or(0)),
-        Which::Pci(index) => of(Bus::Pci).find(|coral| coral.index == index.unwrap_or(0)),
+        Which::Usb(index) => of(Bus::Usb).find(|coral| index.is_none_or(|index| coral.index == index)),
+        Which::Pci(index) => of(Bus::Pci).find(|coral| index.is_none_or(|index| coral.index == index)),
         Which::Index(index) => corals.get(*index),
-        Which::At(place) => corals.iter().find(|coral| coral.place.trim_start_matches("/dev/") == place),
+        Which::At(at) => corals.iter().find(|coral| place(coral) == *at),
     }
 }
 

@@ -8,7 +8,7 @@ use rustix::net::{Shutdown, shutdown};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -29,12 +29,17 @@ const ENDS_WITHIN: Duration = Duration::from_millis(500);
 const KEPT_LINES: usize = 4;
 const MOST_LOGGED: usize = 20;
 
+/// Stands before what the process said last, in how it died.
+pub const SAID: &str = "; it said: ";
+/// No line of it is longer, in bytes.
+const MAX_LINE: usize = 300;
+
 /// Why the process is of no use any more, or a model in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It did not answer in time.
     Hung(Duration),
-    /// It is gone: how, and what it said last.
+    /// It is gone: how.
     Died(String),
     /// It says why not.
     Refused(String),
@@ -53,7 +58,10 @@ impl fmt::Display for Fault {
 /// The process.
 #[derive(Debug)]
 pub struct Host {
-    child: Child,
+    /// There until the drop.
+    child: Option<Child>,
+    /// What nobody else may have meanwhile.
+    _claim: Option<OwnedFd>,
     channel: Channel,
     frames: Bell,
     answers: Bell,
@@ -74,8 +82,15 @@ pub struct Load {
 }
 
 impl Host {
-    /// Starts the process for an accelerator called `name` in the log.
-    pub fn start(name: &str, library: &Path, plugin: Option<&Plugin>) -> Result<Self, Fault> {
+    /// Starts the process for an accelerator called `name` in the log, of which `claim` is kept as long as the
+    /// process lives.
+    pub fn start(
+        name: &str,
+        library: &Path,
+        plugin: Option<&Plugin>,
+        claim: Option<OwnedFd>,
+    ) -> Result<Self, Fault> {
+        bury();
         let failed = |e: io::Error| Fault::Refused(format!("start a process for it: {e}"));
         let (channel, theirs) = Channel::pair().map_err(failed)?;
         let (frames, answers) = (Bell::new().map_err(failed)?, Bell::new().map_err(failed)?);
@@ -92,7 +107,8 @@ impl Host {
             let listen = move || listen(BufReader::new(stderr), &said, &name);
             std::thread::Builder::new().name("worker log".to_owned()).spawn(listen).map_err(failed)?;
         }
-        let mut host = Self { child, channel, frames, answers, said, version: None };
+        let child = Some(child);
+        let mut host = Self { child, _claim: claim, channel, frames, answers, said, version: None };
         let order = Order::Start { library: library.to_owned(), plugin: plugin.cloned() };
         let bells = [host.frames.as_fd(), host.answers.as_fd()];
         let sent = host.channel.send(&order, &bells);
@@ -145,7 +161,9 @@ impl Host {
                 |fault| fault,
                 |answer| {
                     // The number follows on its reason.
-                    let _ = wait(&[self.answers.as_fd()], ENDS_WITHIN).and_then(|_| self.answers.heard());
+                    if matches!(wait(&[self.answers.as_fd()], ENDS_WITHIN), Ok(Some(_))) {
+                        let _ = self.answers.heard();
+                    }
                     refusal(answer)
                 },
             )),
@@ -154,7 +172,7 @@ impl Host {
 
     /// Whether it ended without being told to; `None` while it lives.
     pub fn died(&mut self) -> Option<Fault> {
-        let status = self.child.try_wait().ok()??;
+        let status = self.child.as_mut()?.try_wait().ok()??;
         Some(Fault::Died(self.how(status)))
     }
 
@@ -167,7 +185,9 @@ impl Host {
 
     /// Kills the process; false while it is not gone, as one that hangs in the kernel.
     pub fn kill(&mut self) -> bool {
-        let _ = self.child.kill();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+        }
         self.exit(ENDS_WITHIN).is_some()
     }
 
@@ -201,7 +221,7 @@ impl Host {
     fn exit(&mut self, within: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + within;
         loop {
-            match self.child.try_wait() {
+            match self.child.as_mut()?.try_wait() {
                 Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
                 Ok(status) => return status,
                 Err(_) => return None,
@@ -219,14 +239,18 @@ impl Host {
         if said.is_empty() {
             how
         } else {
-            format!("{how}: {}", said.iter().map(String::as_str).collect::<Vec<_>>().join("; "))
+            format!("{how}{SAID}{}", said.iter().map(String::as_str).collect::<Vec<_>>().join("; "))
         }
     }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
-        self.leave();
+        if !self.leave()
+            && let Some(child) = self.child.take()
+        {
+            UNBURIED.lock().unwrap_or_else(PoisonError::into_inner).push(child);
+        }
     }
 }
 
@@ -239,18 +263,36 @@ fn refusal(answer: Answer) -> Fault {
 
 /// Logs what the process writes to stderr, and keeps the last of it.
 fn listen(stderr: impl BufRead, said: &Mutex<VecDeque<String>>, name: &str) {
-    for (number, line) in stderr.split(b'\n').map_while(Result::ok).enumerate() {
-        let line = String::from_utf8_lossy(&line).trim().to_owned();
-        if line.is_empty() || line.starts_with("INFO: ") {
+    let (mut line, mut number) = (Vec::new(), 0);
+    for byte in stderr.bytes().map_while(Result::ok) {
+        if byte != b'\n' {
+            if line.len() < MAX_LINE {
+                line.push(byte);
+            }
             continue;
         }
-        if number < MOST_LOGGED {
-            log::info!(accelerator = name; "accelerator {name}: its process says: {line}");
+        let text = String::from_utf8_lossy(&line).trim().to_owned();
+        line.clear();
+        if text.is_empty() || text.starts_with("INFO: ") {
+            continue;
+        }
+        number += 1;
+        if number <= MOST_LOGGED {
+            log::info!(accelerator = name; "accelerator {name}: its process says: {text}");
         }
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.len() == KEPT_LINES {
             said.pop_front();
         }
-        said.push_back(line);
+        said.push_back(text);
     }
+}
+
+/// Processes that were not gone when they were given up: each is waited for, so that none stays a zombie.
+static UNBURIED: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+/// Waits for those that are gone by now.
+fn bury() {
+    let mut unburied = UNBURIED.lock().unwrap_or_else(PoisonError::into_inner);
+    unburied.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
 }

@@ -22,7 +22,7 @@ pub mod worker;
 
 pub use assign::assign;
 pub use choice::{Accelerator, CoralChoice, Device as Which, Performance, Plugin};
-pub use device::{Device, Found, Spec};
+pub use device::{Device, Find, Found, Spec};
 pub use engine::Accelerated;
 pub use find::{coral, plugin, processor};
 pub use pool::{reports, shared};

@@ -8,15 +8,27 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 static DEVICES: Mutex<Vec<(String, Weak<Device>)>> = Mutex::new(Vec::new());
 
 /// The device that is known as `key`: the one that others have, or a new one of `spec`.
-pub fn shared(key: &str, spec: Spec) -> std::io::Result<Arc<Device>> {
+pub fn shared(key: &str, mut spec: Spec) -> std::io::Result<Arc<Device>> {
     let mut devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
     devices.retain(|(_, device)| device.strong_count() > 0);
     if let Some(device) = devices.iter().find(|(k, _)| k == key).and_then(|(_, device)| device.upgrade()) {
         return Ok(device);
     }
+    let names = devices.iter().filter_map(|(_, device)| Some(device.upgrade()?.name().to_owned()));
+    let others = names.filter(|name| name.split('#').next() == Some(&spec.name)).count();
+    if others > 0 {
+        // Names tell devices apart.
+        spec.name = format!("{}#{}", spec.name, others + 1);
+    }
     let device = Device::start(spec)?;
     devices.push((key.to_owned(), Arc::downgrade(&device)));
     Ok(device)
+}
+
+/// Whether another device than `own` is known as `key`.
+pub fn taken(own: &str, key: &str) -> bool {
+    let devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
+    own != key && devices.iter().any(|(k, device)| k == key && device.strong_count() > 0)
 }
 
 /// All that are in use, by name.

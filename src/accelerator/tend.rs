@@ -8,6 +8,7 @@ use super::state::Condition;
 use super::turns::Turn;
 use crate::back_off::{BackOff, Delays};
 use crate::infer::usb;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -62,7 +63,7 @@ impl Device {
     /// Does what has to be done now.
     fn tend(&self, care: &mut Care) {
         let mut desk = self.desk.take();
-        let wanted = self.wanted();
+        let (wanted, changes) = self.wanted();
         if let Some(fault) = desk.host.as_mut().and_then(Host::died) {
             self.give_up(&mut desk, fault);
         }
@@ -72,40 +73,31 @@ impl Device {
         if wanted.is_empty() || (desk.host.is_none() && !care.is_time()) {
             return;
         }
-        if desk.host.is_none() {
-            match self.begin() {
-                Ok(host) => desk.host = Some(host),
-                Err((condition, why)) => {
-                    self.tell(condition, Some(why));
-                    return care.failed(condition);
-                }
-            }
+        if desk.host.is_none()
+            && let Err((condition, why)) = self.start_host(&mut desk)
+        {
+            self.tell(condition, Some(why));
+            return care.failed(condition);
         }
-        let refused = match load(&mut desk, &wanted, care) {
-            Ok(refused) => refused,
-            Err(fault) => {
-                self.give_up(&mut desk, fault);
-                return self.bury(desk, care);
-            }
-        };
+        if wanted.iter().any(|entry| !entry.serves() && entry.refused().is_none()) {
+            // Whoever has a frame does not wait for what may take long.
+            self.close();
+        }
+        if let Err(fault) = load(&mut desk, &wanted, care) {
+            self.give_up(&mut desk, fault);
+            return self.bury(desk, care);
+        }
+        let refused = wanted.iter().find_map(|entry| entry.refused());
         if !wanted.iter().any(|entry| entry.serves()) {
-            desk.host = None;
-            self.tell(Condition::Failed, refused);
-            return care.failed(Condition::Failed);
+            self.give_up(&mut desk, Fault::Refused(refused.unwrap_or_default()));
+            return self.bury(desk, care);
         }
-        self.open();
+        self.open(changes);
         care.works();
         match wanted.iter().find_map(|entry| entry.slow(self.report().condition)) {
             Some(how) => self.tell(Condition::Slow, Some(how)),
             None => self.tell(Condition::Ready, refused),
         }
-    }
-
-    /// A new process; else how the device is, and why.
-    fn begin(&self) -> Result<Host, (Condition, String)> {
-        let plugin = (self.spec.find)().map_err(|why| (Condition::Absent, why))?;
-        self.tell(Condition::Starting, None);
-        self.start_host(plugin.as_ref()).map_err(|fault| (Condition::Failed, fault.to_string()))
     }
 
     /// Ends a process that is broken, and resets its device.
@@ -120,48 +112,47 @@ impl Device {
             desk.broken = Some((host, fault));
             return;
         }
+        let place = desk.place.take();
         drop(desk);
-        if !in_order {
-            self.reset();
+        if let Some(node) = place.filter(|_| !in_order).and_then(|place| (self.spec.node)(&place)) {
+            self.reset(&node);
         }
     }
 
     /// Plugs a device at USB out and in again, where that is permitted.
-    fn reset(&self) {
-        let Some(node) = self.spec.node.as_ref().and_then(|node| node()) else { return };
+    fn reset(&self, node: &Path) {
         let name = self.name();
-        match usb::reset(&node) {
-            Ok(()) => log::info!(accelerator = name; "accelerator {name}: reset at {}", node.display()),
+        match usb::reset(node) {
+            Ok(()) => log::debug!(accelerator = name; "accelerator {name}: reset at {}", node.display()),
             Err(e) => {
-                log::info!(accelerator = name; "accelerator {name}: not reset at {}: {e}", node.display());
+                log::debug!(accelerator = name; "accelerator {name}: not reset at {}: {e}", node.display());
             }
         }
     }
 }
 
-/// Gives the process the models it has not, and takes those that nobody wants. The error is why the process is
-/// of no use any more; what it has against single models is told.
-fn load(desk: &mut Desk, wanted: &[Arc<Entry>], care: &mut Care) -> Result<Option<String>, Fault> {
-    let Desk { host: Some(host), loaded, .. } = desk else { return Ok(None) };
+/// Gives the process the models it has not, and takes those that nobody wants; those that it refuses know why. The
+/// error is why the process is of no use any more.
+fn load(desk: &mut Desk, wanted: &[Arc<Entry>], care: &mut Care) -> Result<(), Fault> {
+    let Desk { host: Some(host), loaded, .. } = desk else { return Ok(()) };
     let gone: Vec<u32> =
         loaded.iter().copied().filter(|id| !wanted.iter().any(|entry| entry.load.id == *id)).collect();
     for id in gone {
         host.unload(id)?;
         loaded.remove(&id);
     }
-    let mut refused = None;
-    for entry in wanted.iter().filter(|entry| !entry.serves()) {
+    for entry in wanted.iter().filter(|entry| !entry.serves() && entry.refused().is_none()) {
         let started = Instant::now();
         match entry.hand_to(host, care.patience()) {
             Ok(()) => {
                 loaded.insert(entry.load.id);
                 care.loaded(started.elapsed());
             }
-            Err(Fault::Refused(why)) => refused = Some(why),
+            Err(Fault::Refused(_)) => {}
             Err(fault) => return Err(fault),
         }
     }
-    Ok(refused)
+    Ok(())
 }
 
 /// When the next attempt is due, and how long it may take.
@@ -196,15 +187,15 @@ impl Care {
     fn failed(&mut self, condition: Condition) {
         let now = Instant::now();
         self.working_since = None;
+        if condition == Condition::Absent {
+            // A look costs nothing, and what is plugged in is new.
+            *self = Self { load: self.load, ..Self::default() };
+            return;
+        }
         self.attempts += 1;
         let since = *self.failing_since.get_or_insert(now);
-        self.next = now
-            + match condition {
-                // A look costs nothing.
-                Condition::Absent => Duration::ZERO,
-                _ if now - since >= GIVES_UP_AFTER => SELDOM,
-                _ => self.delays.next_delay(),
-            };
+        let seldom = now - since >= GIVES_UP_AFTER;
+        self.next = now + if seldom { SELDOM } else { self.delays.next_delay() };
     }
 
     fn works(&mut self) {

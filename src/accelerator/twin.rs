@@ -1,7 +1,7 @@
 //! A model's twin on the processor: loaded when the accelerator fails for the first time, and let go when that
 //! has worked for a while.
 
-use crate::infer::{Engine, InferError, InputMemory, Runtime, litert};
+use crate::infer::{Engine, InferError, InputMemory, Runtime, TensorSpec, litert};
 use crate::model::read_verified;
 use crate::telemetry::process::resident_bytes;
 use std::path::PathBuf;
@@ -16,6 +16,8 @@ pub struct Twin {
     runtime: Arc<Runtime>,
     path: PathBuf,
     threads: usize,
+    /// The picture it takes, and what it answers.
+    tensors: (TensorSpec, Vec<TensorSpec>),
     loaded: Option<Loaded>,
 }
 
@@ -26,15 +28,16 @@ struct Loaded {
 }
 
 impl Twin {
-    /// The model at `path`, which `engine` runs already, if there is one.
+    /// The model at `path`, which `engine` runs already, if there is one; `tensors` are its input and outputs.
     pub fn new(
         runtime: Arc<Runtime>,
         path: PathBuf,
         threads: usize,
+        tensors: (TensorSpec, Vec<TensorSpec>),
         engine: Option<Box<dyn Engine>>,
     ) -> Result<Self, InferError> {
         let loaded = engine.map(Loaded::new).transpose()?;
-        Ok(Self { runtime, path, threads, loaded })
+        Ok(Self { runtime, path, threads, tensors, loaded })
     }
 
     /// Looks at a picture; returns whether it had to be loaded first, and what that took of memory, in bytes.
@@ -45,8 +48,13 @@ impl Twin {
                 let before = resident_bytes().unwrap_or(0);
                 let file = read_verified(&self.path).map_err(|e| InferError::Model(e.to_string()))?;
                 let name = self.path.display().to_string();
-                let engine = litert::load(&self.runtime, file, &name, self.threads)?.engine;
-                let loaded = none.insert(Loaded::new(engine)?);
+                let model = litert::load(&self.runtime, file, &name, self.threads)?;
+                if (&model.input, &model.outputs) != (&self.tensors.0, &self.tensors.1) {
+                    return Err(InferError::Model(format!(
+                        "load model {name}: it is another model than at the start; `edgecam reload` takes it"
+                    )));
+                }
+                let loaded = none.insert(Loaded::new(model.engine)?);
                 (loaded, Some(before))
             }
         };

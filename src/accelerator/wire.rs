@@ -8,7 +8,8 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::{read, write};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, bind, recvmsg, sendmsg,
+    socket_with, socketpair,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -139,6 +140,22 @@ impl AsFd for Channel {
     }
 }
 
+/// Claims a device by its place, against every other edgecam on this machine: a name that sockets have once, and
+/// that the kernel forgets with who has it (abstract sockets, unix(7)).
+pub fn claim(place: &str) -> Result<OwnedFd, String> {
+    let claimed = || -> io::Result<OwnedFd> {
+        let name = SocketAddrUnix::new_abstract_name(format!("edgecam/{place}").as_bytes())?;
+        let flags = SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        bind(&socket, &name)?;
+        Ok(socket)
+    };
+    claimed().map_err(|e| match e.kind() {
+        ErrorKind::AddrInUse => "another edgecam uses it".to_owned(),
+        _ => format!("claim it: {e}"),
+    })
+}
+
 /// A number that one process leaves for the other (eventfd(2)).
 #[derive(Debug)]
 pub struct Bell(OwnedFd);
@@ -236,6 +253,15 @@ mod tests {
             assert!(frame.number() > 0);
             assert_eq!(Frame::of(frame.number()), frame);
         }
+    }
+
+    #[test]
+    fn a_device_is_claimed_once() {
+        let place = format!("test {}", std::process::id());
+        let first = claim(&place).expect("nobody has it");
+        assert_eq!(claim(&place).expect_err("it is taken"), "another edgecam uses it");
+        drop(first);
+        claim(&place).expect("it is free again");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::daemon;
 use crate::decode::Answer;
 use crate::event::{EndReason, Event, Follower, Moment, Stamp};
 use crate::frame::{Frame, Timestamp};
-use crate::model::{DecoderKind, Model};
+use crate::model::{DecoderKind, Model, ModelFiles};
 use crate::pipeline::{Cascade, Filter, Gate, Line, Stopwatch, finish, infer, look_again, prepare};
 use crate::publish::label_of;
 use crate::shutdown::Shutdown;
@@ -117,7 +117,8 @@ impl Watcher {
         };
         let model = |name: &String| -> anyhow::Result<Model> {
             let model = config.models.iter().find(|model| model.name == *name);
-            Ok(Model::load(&runtime, &daemon::files(model.context("no such model")?))?)
+            let files = daemon::files(model.context("no such model")?);
+            Ok(Model::load(&runtime, &ModelFiles { waits: true, ..files })?)
         };
         let detector = model(&camera.model)?;
         let problems = daemon::misfits(config, camera, &detector.info);

@@ -2,11 +2,13 @@
 
 use super::Exit;
 use crate::accelerator::worker::serve;
+use crate::infer::inherited::close_inherited;
 use anyhow::Context;
 use std::io;
 use std::os::fd::AsFd;
 
 pub(super) fn run() -> anyhow::Result<Exit> {
+    close_inherited();
     let stdin = io::stdin().as_fd().try_clone_to_owned().context("serve stdin")?;
     serve(stdin).context("serve stdin: `edgecam run` starts this command, with a socket there")?;
     Ok(Exit::Fine)

@@ -18,7 +18,7 @@ pub fn shares(models: Vec<Model>, cameras: &[Camera]) -> Vec<Model> {
 fn wanted(model: &Model) -> Option<CoralChoice> {
     match &model.accelerator {
         Accelerator::EdgeTpu(choice) => Some(choice.clone()),
-        Accelerator::Auto => {
+        Accelerator::Auto if coral::missing(&machine::root()).is_none() => {
             let file = files(model).content().ok()?;
             Compiled::of(&file).map(|_| CoralChoice::default())
         }

@@ -2,7 +2,7 @@
 //! that is new or changed is tried first, since it may crash the runtime.
 
 use crate::infer::Runtime;
-use crate::model::{Model, ModelError, ModelFiles, Stamp, try_model};
+use crate::model::{Model, ModelError, ModelFiles, Stamp, try_model, twin};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,7 +56,9 @@ impl Tried {
 /// What was tried: the program's version, how it runs, the state of the model's file and of the
 /// library's. A model whose path has no place on a line is not remembered.
 fn line(files: &ModelFiles, library: &Path) -> Option<String> {
-    let state = Stamp::of([files.path.as_path(), library]).line()?;
+    let twin = files.said().ok().and_then(|said| twin(&files.path, &said).ok().flatten());
+    let tried = twin.as_deref().unwrap_or(&files.path);
+    let state = Stamp::of([tried, library]).line()?;
     let path = files.path.to_str().filter(|path| !path.contains(char::is_control))?;
     Some(format!("{} {} {state} {path}", env!("CARGO_PKG_VERSION"), files.threads))
 }

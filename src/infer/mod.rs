@@ -4,6 +4,7 @@ mod api;
 pub mod delegation;
 pub(crate) mod elf;
 mod handle;
+pub mod inherited;
 mod library;
 pub mod litert;
 mod plugin;

@@ -204,11 +204,12 @@ fn fits(path: &Path) -> Result<(), String> {
 
 /// Whether an object looks like a delegate: its functions are code, its flags known ones.
 fn sound(delegate: &TfLiteDelegate, maps: &str) -> Result<(), String> {
-    if delegate.prepare.is_null() {
+    // One without the function has a builder, whose layout is not relied on here.
+    if delegate.prepare.is_null() && delegate.opaque_builder.is_null() {
         return Err("its delegate can't prepare a model".to_owned());
     }
     let optional = [delegate.copy_from_buffer, delegate.copy_to_buffer, delegate.free_buffer];
-    let functions = optional.into_iter().filter(|f| !f.is_null()).chain([delegate.prepare]);
+    let functions = optional.into_iter().chain([delegate.prepare]).filter(|f| !f.is_null());
     if functions.into_iter().any(|f| !executable(maps, f as usize)) {
         return Err("a function of its delegate is no code".to_owned());
     }

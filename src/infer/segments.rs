@@ -4,7 +4,6 @@
 use super::api::{Handle, Layout};
 use super::handle::Buffer;
 use super::litert::Compiled;
-use super::quiet::quietly;
 use super::shared::Region;
 use super::signature::{Tensor, takes};
 use super::{InferError, Runtime, TensorSpec};
@@ -51,7 +50,7 @@ impl Segments {
     ) -> Result<Self, InferError> {
         let name = files.first().map(|(_, name)| name.clone()).unwrap_or_default();
         let load = |(file, name): (Arc<[u8]>, String)| Compiled::new(runtime, file, &name, threads, false);
-        let stages: Vec<_> = quietly(|| files.into_iter().map(load).collect::<Result<_, _>>())?;
+        let stages: Vec<_> = files.into_iter().map(load).collect::<Result<_, _>>()?;
         let refuse = |why: String| Err(InferError::Model(format!("load model {name}: {why}")));
         let Some(first) = stages.first() else { return refuse("there is no file of it".to_owned()) };
         if first.inputs.len() != 1 {

@@ -102,8 +102,8 @@ impl Region {
     /// Its bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: inside the mapping, initialised by the kernel, apart from all other regions of this process;
-        // the other process is at rest while this one reads.
+        // SAFETY: inside the mapping, initialised by the kernel, apart from all other regions of this process; what
+        // is read is bytes, and the other process, if it ran on, could but change their values.
         unsafe { std::slice::from_raw_parts(self.start(), self.bytes) }
     }
 

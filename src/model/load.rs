@@ -82,7 +82,7 @@ impl std::fmt::Debug for Model {
 }
 
 /// Why a model can't be used, in one sentence.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ModelError(pub String);
 
@@ -166,8 +166,8 @@ impl Model {
         let mut model = if let Some(twin) = twin {
             let Self { engine, info } = Self::of(runtime, twin.content()?, &twin)?;
             let tensors = (info.input.clone(), info.outputs.clone());
-            let twin =
-                Twin::new(Arc::clone(runtime), twin.path, twin.threads, Some(engine)).map_err(failed)?;
+            let twin = Twin::new(Arc::clone(runtime), twin.path, twin.threads, tensors.clone(), Some(engine))
+                .map_err(failed)?;
             let engine = begin(tensors, Some(twin)).map_err(failed)?;
             if files.waits
                 && let Err(why) = ready(&engine)

@@ -1,8 +1,9 @@
 //! The state of files on disk: whether they are still those that were read.
 
-use super::{Labels, ModelFiles};
+use super::{Labels, ModelFiles, segments, twin};
+use crate::coral;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What tells one content of some files from another, without reading them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,12 +22,18 @@ struct File {
 }
 
 impl Stamp {
-    /// All files that a model is made of: itself, its labels, its manifest.
+    /// All files that a model is made of, itself, its labels, its manifest, its further segments and its twin; and
+    /// what decides whether an accelerator can run it.
     #[must_use]
     pub fn of_model(files: &ModelFiles) -> Self {
         let labels = files.labels.clone().or_else(|| Labels::beside(&files.path)).unwrap_or_default();
         let beside = [files.path.with_extension("toml"), files.path.with_file_name("metadata.yaml")];
-        Self::of([files.path.as_path(), &labels, &beside[0], &beside[1]])
+        let segments = segments(&files.path).ok().flatten().unwrap_or_default();
+        let twin = files.said().ok().and_then(|said| twin(&files.path, &said).ok().flatten());
+        let library = coral::find_library(Path::new("/"));
+        let fixed = [files.path.as_path(), &labels, &beside[0], &beside[1]].into_iter();
+        let others = segments.iter().chain(&twin).chain(&library).map(PathBuf::as_path);
+        Self::of(fixed.chain(others))
     }
 
     /// Of `paths`, in this order; one that is not there is told from one that is.

@@ -57,10 +57,10 @@ impl Way {
                 "it is not compiled for a Coral Edge TPU, which has nothing to do in it; compile it with edgetpu_compiler, or set accelerator = \"cpu\"".to_owned(),
             )),
             (Accelerator::Auto, Some(compiled)) => match (coral::missing(&machine::root()), twin) {
-                (None, twin) => Self::coral(files, &CoralChoice::default(), twin, runtime).map_err(refuse),
+                (None, twin) => Self::coral(files, &CoralChoice::default(), twin, runtime),
                 (Some(_), Some(twin)) if coral::library(None).is_ok() => {
                     // One that is plugged in later is used.
-                    Self::coral(files, &CoralChoice::default(), Some(twin), runtime).map_err(refuse)
+                    Self::coral(files, &CoralChoice::default(), Some(twin), runtime)
                 }
                 (Some(missing), Some(twin)) => {
                     log::info!("model {}: {missing}; its CPU twin {} runs", files.path.display(), twin.path.display());
@@ -69,10 +69,15 @@ impl Way {
                 (Some(missing), None) => Err(unfit(compiled, &missing)),
             },
             (Accelerator::EdgeTpu(choice), Some(compiled)) => {
-                let library = coral::library(choice.library.as_deref());
-                match library.err().or_else(|| none_there(twin.is_some())) {
+                let missing = match &choice.library {
+                    None => coral::find_library(Path::new("/"))
+                        .is_none()
+                        .then(|| format!("{} is not installed ({})", coral::LIBRARY, coral::INSTALL)),
+                    Some(path) => (!path.is_file()).then(|| format!("there is no file {}", path.display())),
+                };
+                match missing.or_else(|| none_there(twin.is_some())) {
                     Some(missing) => Err(unfit(compiled, &missing)),
-                    None => Self::coral(files, choice, twin, runtime).map_err(refuse),
+                    None => Self::coral(files, choice, twin, runtime),
                 }
             }
             (Accelerator::Plugin(plugin), _) => {
@@ -81,7 +86,7 @@ impl Way {
                     None => Some(ModelFiles { accelerator: Accelerator::Cpu, ..files.clone() }),
                 };
                 let device = accelerator::plugin(plugin, runtime).map_err(refuse)?;
-                Self::there(files, device, twin).map_err(ModelError)
+                Self::there(files, device, twin)
             }
         }
     }
@@ -91,12 +96,15 @@ impl Way {
         choice: &CoralChoice,
         twin: Option<ModelFiles>,
         runtime: &Path,
-    ) -> Result<Self, String> {
-        Self::there(files, accelerator::coral(choice, runtime)?, twin)
+    ) -> Result<Self, ModelError> {
+        let device = accelerator::coral(choice, runtime)
+            .map_err(|why| ModelError(format!("load model {}: {why}", files.path.display())))?;
+        Self::there(files, device, twin)
     }
 
-    fn there(files: &ModelFiles, device: Arc<Device>, twin: Option<ModelFiles>) -> Result<Self, String> {
-        let files = segments(&files.path)?.unwrap_or_else(|| vec![files.path.clone()]);
+    fn there(files: &ModelFiles, device: Arc<Device>, twin: Option<ModelFiles>) -> Result<Self, ModelError> {
+        let parts = segments(&files.path).map_err(ModelError)?;
+        let files = parts.unwrap_or_else(|| vec![files.path.clone()]);
         Ok(Self::There(There { device, files, twin }))
     }
 }
@@ -109,7 +117,8 @@ fn none_there(twin: bool) -> Option<String> {
 
 /// The twin, of which is known what is said of its model, and has its labels.
 fn on_the_processor(files: &ModelFiles, said: &Manifest, twin: &Path) -> ModelFiles {
-    let labels = files.labels.clone().or_else(|| super::labels::Labels::beside(&files.path));
+    let own = files.path.with_extension("txt");
+    let labels = files.labels.clone().or_else(|| own.is_file().then_some(own));
     ModelFiles {
         path: twin.to_owned(),
         labels,

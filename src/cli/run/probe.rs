@@ -1,11 +1,12 @@
 //! `edgecam check --probe`: what only trying shows. Each part is tried, whatever came of the others.
 
 use super::super::Exit;
+use crate::accelerator::Accelerator;
 use crate::config::Config;
 use crate::daemon;
 use crate::frame::Frame;
 use crate::infer::{Runtime, find};
-use crate::model::{Model, try_model};
+use crate::model::{Model, ModelFiles, try_model};
 use crate::publish::mqtt;
 use crate::shutdown::Shutdown;
 use crate::source::{SourceError, opener};
@@ -22,7 +23,7 @@ pub fn models(config: &Config) -> Vec<String> {
         eprintln!("edgecam: the models are not tried: {e}");
         return Vec::new();
     }
-    let of_models = config.models.iter().filter_map(|model| model_result(config, model).err());
+    let of_models = config.models.iter().filter_map(|model| model_result(config, model, false).err());
     let mut problems: Vec<String> =
         of_models.flat_map(|lines| lines.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
     if problems.is_empty() {
@@ -36,7 +37,8 @@ fn seconds(config: &Config) -> Vec<String> {
     let Ok(runtime) = Runtime::load(config.runtime_library.as_deref()) else { return Vec::new() };
     let info = |name: &String| {
         let model = config.models.iter().find(|model| model.name == *name)?;
-        Model::load(&runtime, &daemon::files(model)).ok().map(|model| model.info)
+        let files = ModelFiles { accelerator: Accelerator::Cpu, ..daemon::files(model) };
+        Model::load(&runtime, &files).ok().map(|model| model.info)
     };
     let misfit = |camera: &crate::config::Camera| {
         let classify = camera.classify.as_ref()?;
@@ -56,7 +58,7 @@ pub fn probe(config: &Config, out: &mut dyn Write) -> anyhow::Result<Exit> {
         writeln!(out, "{what}: {text}")
     };
     for model in &config.models {
-        tell(out, format!("model {}", model.name), model_result(config, model))?;
+        tell(out, format!("model {}", model.name), model_result(config, model, true))?;
     }
     for why in seconds(config) {
         tell(out, "two models".to_owned(), Err(why))?;
@@ -72,9 +74,16 @@ pub fn probe(config: &Config, out: &mut dyn Write) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// What a model is, or what is wrong with it, a line each.
-fn model_result(config: &Config, model: &crate::config::Model) -> Result<String, String> {
-    let files = daemon::files(model);
+/// What a model is, or what is wrong with it, a line each; an accelerator is tried where one may `touch` it, else
+/// what can do without.
+fn model_result(config: &Config, model: &crate::config::Model, touch: bool) -> Result<String, String> {
+    let mut files = ModelFiles { waits: true, ..daemon::files(model) };
+    if !touch {
+        if files.run_on_the_processor() == Ok(false) {
+            return Ok("not tried: it runs on an accelerator only".to_owned());
+        }
+        files.accelerator = Accelerator::Cpu;
+    }
     let library = config.runtime_library.as_deref();
     let told = |why: String| config.places.of_model(&model.name, &why);
     try_model(&files, library).map_err(|e| told(e.to_string()))?;
