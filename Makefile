@@ -49,6 +49,7 @@ remote-debug:
 	@./cross/debug $(HOST)
 
 virtual-pi: deb
+	$(CARGO) build --release --locked --example coral $(if $(filter $(HOST_ARCH),$(ARCH)),,--target $(CROSS_TARGET))
 	@ARCH=$(ARCH) ./tests/virtual-pi/install
 	@ARCH=$(ARCH) ./tests/virtual-pi/run
 

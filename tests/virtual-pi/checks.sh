@@ -3,7 +3,7 @@
 
 passed=0
 failed=0
-: "${package:?}" "${data:?}" "${rounds:?}"
+: "${package:?}" "${data:?}" "${rounds:?}" "${coral?}"
 
 # A line of the report: what must hold, then the command that tells.
 holds() {
@@ -25,6 +25,7 @@ guest() { pi ". /root/guest.sh; $*"; }
 
 prepare() {
     to_pi "$here/guest.sh"
+    to_pi "$here/accelerator.sh"
     cp "$package" "$work/edgecam.deb"
     to_pi "$work/edgecam.deb"
     mkdir -p "$work/photos" "$work/model"
@@ -34,10 +35,44 @@ prepare() {
     for n in 07 08 09 $(seq 10 42); do cp "$data/images/ambianic_background.jpg" "$work/photos/$n.jpg"; done
     cp "$data/detect/ssd_mobilenet_v1_coco_quant_detect.tflite" "$work/model/coco.tflite"
     cp "$data/labels/coco_labels.txt" "$work/model/coco.txt"
-    to_pi "$work/photos"
-    to_pi "$work/model"
-    pi 'mkdir -p /srv && rm -rf /srv/photos /srv/model && mv /root/photos /root/model /srv/'
+    to_pi_srv photos
+    to_pi_srv model
+    [ -z "$coral" ] || prepare_coral
     echo "$(pi uname -srm), $(pi systemctl --version | head -n 1)"
+}
+
+to_pi_srv() {
+    to_pi "$work/$1"
+    pi "mkdir -p /srv && rm -rf /srv/$1 && mv /root/$1 /srv/"
+}
+
+# The delegate that plays a Coral, a compiled model with its twin beside it, and what is answered to any picture: of
+# 1001 classes the 956th. The form: tests/delegate/recording.rs.
+prepare_coral() {
+    mkdir "$work/coral"
+    cp "$coral" "$work/coral/"
+    cp "$data/edgetpu/mobilenet_v1_0.25_128_quant_edgetpu.tflite" "$work/coral/things_edgetpu.tflite"
+    cp "$data/classify/mobilenet_v1_0.25_128_quant.tflite" "$work/coral/things.tflite"
+    cp "$data/labels/imagenet_labels.txt" "$work/coral/things_edgetpu.txt"
+    {
+        printf 'coral 1\n'
+        u64 0 $((128 * 128 * 3)) 1 1001
+        head -c 955 /dev/zero
+        printf '\377'
+        head -c 45 /dev/zero
+    } >"$work/coral/recording"
+    to_pi_srv coral
+}
+
+# Numbers, little-endian in 8 bytes.
+u64() {
+    for number; do
+        for _ in 1 2 3 4 5 6 7 8; do
+            # shellcheck disable=SC2059 # an octal escape
+            printf "\\$(printf %o $((number % 256)))"
+            number=$((number / 256))
+        done
+    done
 }
 
 check_1() {
@@ -117,4 +152,22 @@ check_6() {
     echo "6. Exposure"
     holds "systemd-analyze security below 2.5" guest exposure
     holds "no socket listens with a broker configured" guest listens_nowhere
+}
+
+check_7() {
+    echo "7. An accelerator in a process of its own"
+    if [ -z "$coral" ]; then
+        echo "  skipped: the delegate that plays a Coral is not built for $arch; make virtual-pi builds it"
+        return
+    fi
+    holds "it works, says doctor" guest accelerator_works
+    holds "its process is the service's child, within the service's walls" guest worker_is_walled_in
+    holds "it hangs and crashes: the CPU twin serves, then it is ready again" guest accelerator_fails
+    holds "stop: all processes end in order" guest accelerator_stops
+    holds "kill -9: no process is left" guest accelerator_is_killed
+    holds "a config without it: its process ends" guest accelerator_is_let_go
+    echo "7. (a Coral at USB, as the system sees one)"
+    holds "found by its numbers, open to the service" guest usb_coral_works
+    holds "it hangs: it is reset" guest usb_coral_is_reset
+    holds "plugged out and in: the CPU twin serves, then it is ready again" guest usb_coral_comes_back
 }

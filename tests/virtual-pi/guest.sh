@@ -40,12 +40,14 @@ online() { [ "$(retained edgecam/cam/status)" = online ]; }
 offline() { [ "$(retained edgecam/cam/status)" = offline ]; }
 
 # A config whose camera is $1; the rest are more lines of it.
-configure() {
-    source=$1
-    shift
+configure() { configure_model 'path = "/srv/model/coco.tflite"' "$@"; }
+# The same with the model's path, and more of it.
+configure_model() {
+    model=$1 source=$2
+    shift 2
     {
         printf '[mqtt]\nurl = "mqtt://localhost:1883"\n[outbox]\nsync_interval = "0s"\n[stats]\ninterval = "5s"\n'
-        printf '[model.coco]\npath = "/srv/model/coco.tflite"\n[[camera]]\nname = "cam"\nsource = { %s }\n' "$source"
+        printf '[model.coco]\n%s\n[[camera]]\nname = "cam"\nsource = { %s }\n' "$model" "$source"
         printf 'model = "coco"\nfps = 5\n'
         for line in "$@"; do echo "$line"; done
     } >/root/config
@@ -354,3 +356,5 @@ exposure() {
     awk -v level="$level" 'BEGIN { exit !(level != "" && level < 2.5) }' || fail "it is $level"
     echo "$level"
 }
+
+. /root/accelerator.sh
