@@ -1,4 +1,4 @@
-//! Running a model. [`Engine`] is the seam: LiteRT behind it, or a scripted one in tests.
+//! Running a model. [`Engine`] is the seam: LiteRT behind it, OpenVINO, or a scripted one in tests.
 
 mod api;
 pub mod delegation;
@@ -6,6 +6,7 @@ pub(crate) mod elf;
 mod handle;
 mod library;
 pub mod litert;
+pub mod openvino;
 mod plugin;
 mod quiet;
 #[cfg(test)]
