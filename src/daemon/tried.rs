@@ -1,6 +1,7 @@
 //! Models that once loaded and ran in a child process. A start that finds its models here is fast; one
 //! that is new or changed is tried first, since it may crash the runtime.
 
+use crate::accelerator::Accelerator;
 use crate::infer::Runtime;
 use crate::model::{Model, ModelError, ModelFiles, Stamp, try_model};
 use std::collections::BTreeSet;
@@ -58,7 +59,11 @@ impl Tried {
 fn line(files: &ModelFiles, library: &Path) -> Option<String> {
     let state = Stamp::of([files.path.as_path(), library]).line()?;
     let path = files.path.to_str().filter(|path| !path.contains(char::is_control))?;
-    Some(format!("{} {} {state} {path}", env!("CARGO_PKG_VERSION"), files.threads))
+    let engine = match &files.accelerator {
+        Accelerator::OpenVino(choice) => format!(" {choice:?}"),
+        _ => String::new(),
+    };
+    Some(format!("{} {}{engine} {state} {path}", env!("CARGO_PKG_VERSION"), files.threads))
 }
 
 /// Replaces `file` as a whole.
