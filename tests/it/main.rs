@@ -21,6 +21,7 @@ mod events;
 mod faults;
 mod home;
 mod info;
+mod openvino;
 mod outbox;
 mod publish;
 mod pull;
