@@ -100,9 +100,7 @@ fn results_equal_those_of_litert() {
 #[test]
 fn a_quantised_detector_finds_the_same_objects() {
     let Some(folder) = openvino() else { return };
-    for model in
-        ["detect/yolov8n_full_integer_quant_224.tflite", "detect/ssd_mobilenet_v3_small_int8_nopost.tflite"]
-    {
+    for model in ["detect/yolov8n_full_integer_quant_224.tflite", "detect/yolov8n_int8.tflite"] {
         let (Some(path), Some(image)) = (data(model), data("images/bus.jpg")) else { return };
         let [wanted, got] = ["cpu", "openvino"].map(|on| detect(&folder, on, &path, &image));
         let compared = is_found(&wanted, &got, 0.6, [0.05, 0.1], model);
@@ -335,7 +333,7 @@ fn a_config_names_device_and_library() {
             "[model.vww]\npath = {model:?}\naccelerator = {{ openvino = {device:?}, library = {libraries:?} }}\n[[camera]]\nname = \"a\"\nmodel = \"vww\"\nsource = {{ test_pattern = {{ size = [96, 96], fps = 5, seed = 1 }} }}\n"
         );
         std::fs::write(&path, text).expect("the folder is ours");
-        outcome(&edgecam().args(["check", "--probe"]).arg(&path).output().expect("edgecam runs"))
+        outcome(&edgecam().args(["check", "--config"]).arg(&path).output().expect("edgecam runs"))
     };
     let (code, stdout, stderr) = check("CPU");
     assert_eq!(code, 0, "{stdout}{stderr}");
@@ -356,5 +354,5 @@ fn a_frame_allocates_nothing_here() {
     let (code, stdout, stderr) = outcome(&command.arg("--model").arg(&model).output().expect("edgecam runs"));
     assert_eq!(code, 0, "{stderr}");
     let report: Value = serde_json::from_str(&stdout).expect("JSON");
-    assert_eq!(number(&report["allocations"]["infer"]), 0.0, "{report}");
+    assert_eq!(number(&report["allocations_per_frame"]["infer"]), 0.0, "{report}");
 }
