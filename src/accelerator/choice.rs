@@ -20,7 +20,12 @@ pub enum Accelerator {
     Plugin(Plugin),
     /// OpenVINO, which is no delegate but an engine of its own.
     OpenVino(OpenVinoChoice),
+    /// TensorFlow Lite's classic C library on the processor; only where edgecam is built with it.
+    TfLiteC,
 }
+
+/// Of an edgecam without the feature `tflitec`.
+pub const WITHOUT_TFLITEC: &str = "\"tflitec\": this edgecam is built without it (cargo's feature tflitec); \"cpu\" runs the model with LiteRT";
 
 /// What OpenVINO is to run a model on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +159,8 @@ impl FromStr for Accelerator {
             "auto" => return Ok(Self::Auto),
             "cpu" => return Ok(Self::Cpu),
             "edgetpu" => return Ok(Self::EdgeTpu(CoralChoice::default())),
+            "tflitec" if cfg!(feature = "tflitec") => return Ok(Self::TfLiteC),
+            "tflitec" => return Err(WITHOUT_TFLITEC.to_owned()),
             "openvino" => return Ok(Self::OpenVino(OpenVinoChoice::default())),
             _ => {}
         }
@@ -237,5 +244,7 @@ mod tests {
         ] {
             assert!(text.parse::<Accelerator>().is_err(), "{text}");
         }
+        let classic = "tflitec".parse::<Accelerator>();
+        assert_eq!(classic.is_ok(), cfg!(feature = "tflitec"), "{classic:?}");
     }
 }

@@ -61,6 +61,7 @@ fn line(files: &ModelFiles, library: &Path) -> Option<String> {
     let path = files.path.to_str().filter(|path| !path.contains(char::is_control))?;
     let engine = match &files.accelerator {
         Accelerator::OpenVino(choice) => format!(" {choice:?}"),
+        Accelerator::TfLiteC => " tflitec".to_owned(),
         _ => String::new(),
     };
     Some(format!("{} {}{engine} {state} {path}", env!("CARGO_PKG_VERSION"), files.threads))

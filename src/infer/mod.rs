@@ -14,6 +14,8 @@ pub mod scripted;
 pub mod segments;
 pub mod shared;
 mod signature;
+#[cfg(feature = "tflitec")]
+pub mod tflitec;
 pub mod usb;
 
 pub use library::{Runtime, VERSION, find, version_of};

@@ -3,6 +3,8 @@
 use super::format::Format;
 use super::load::{ModelError, ModelFiles};
 use super::tensors::tensors;
+#[cfg(not(feature = "tflitec"))]
+use crate::accelerator::WITHOUT_TFLITEC;
 use crate::accelerator::{Accelerator, OpenVinoChoice};
 use crate::infer::{Loaded, Runtime, TensorSpec, litert, openvino};
 use std::sync::Arc;
@@ -12,7 +14,9 @@ pub fn load(runtime: &Arc<Runtime>, file: Arc<[u8]>, files: &ModelFiles) -> Resu
     let name = files.path.display().to_string();
     let choice = match (&files.accelerator, Format::of(&files.path)) {
         (Accelerator::OpenVino(choice), _) => choice.clone(),
+        (Accelerator::TfLiteC, Format::TfLite) => return classic(file, files),
         (_, Format::Onnx | Format::OpenVino) => OpenVinoChoice::default(),
+
         (_, Format::TfLite) => {
             return litert::load(runtime, file, &name, files.threads).map_err(|e| ModelError(e.to_string()));
         }
@@ -24,6 +28,17 @@ pub fn load(runtime: &Arc<Runtime>, file: Arc<[u8]>, files: &ModelFiles) -> Resu
         scale(&mut loaded, &file);
     }
     Ok(loaded)
+}
+
+#[cfg(feature = "tflitec")]
+fn classic(file: Arc<[u8]>, files: &ModelFiles) -> Result<Loaded, ModelError> {
+    let name = files.path.display().to_string();
+    crate::infer::tflitec::load(file, &name, files.threads).map_err(|e| ModelError(e.to_string()))
+}
+
+#[cfg(not(feature = "tflitec"))]
+fn classic(_: Arc<[u8]>, files: &ModelFiles) -> Result<Loaded, ModelError> {
+    Err(ModelError(format!("load model {}: {WITHOUT_TFLITEC}", files.path.display())))
 }
 
 /// Tells what quantised tensors mean, which OpenVINO does not, by the file.

@@ -35,11 +35,13 @@ pub fn try_model(files: &ModelFiles, library: Option<&Path>) -> Result<(), Model
         }
     }
     command.arg("--accelerator");
-    if let Accelerator::OpenVino(choice) = &files.accelerator {
-        command.arg(format!("openvino:{}", choice.device));
-        command.envs(choice.library.iter().map(|path| ("EDGECAM_OPENVINO", path)));
-    } else {
-        command.arg("cpu");
+    match &files.accelerator {
+        Accelerator::OpenVino(choice) => {
+            command.arg(format!("openvino:{}", choice.device));
+            command.envs(choice.library.iter().map(|path| ("EDGECAM_OPENVINO", path)));
+        }
+        Accelerator::TfLiteC => drop(command.arg("tflitec")),
+        _ => drop(command.arg("cpu")),
     }
     // In a group of its own: a Ctrl-C that is for us would look like a crash of the model.
     command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

@@ -50,10 +50,10 @@ impl Way {
             refuse(advice(&files.path, compiled, missing, named.as_deref()))
         };
         match (&files.accelerator, compiled) {
-            (Accelerator::Cpu | Accelerator::Auto | Accelerator::OpenVino(_), None) => {
+            (Accelerator::Cpu | Accelerator::Auto | Accelerator::OpenVino(_) | Accelerator::TfLiteC, None) => {
                 Ok(Self::Here(files.clone()))
             }
-            (Accelerator::Cpu | Accelerator::OpenVino(_), Some(compiled)) => {
+            (Accelerator::Cpu | Accelerator::OpenVino(_) | Accelerator::TfLiteC, Some(compiled)) => {
                 let twin = twin.map(|twin| ModelFiles { accelerator: files.accelerator.clone(), ..twin });
                 twin.map(Self::Here).ok_or_else(|| unfit(compiled, "it was to run on the CPU"))
             }

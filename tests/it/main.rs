@@ -30,6 +30,8 @@ mod selftest;
 mod setup;
 mod source;
 mod support;
+#[cfg(feature = "tflitec")]
+mod tflitec;
 mod thermal;
 mod unit;
 mod web;
