@@ -137,7 +137,7 @@ build)
     install_packages "${2:-}"
     fetch_runtime "$(uname -m)"
     if [ "${2:-}" = test ]; then
-        (fetch_openvino) || say "the tests of the engine OpenVINO will be skipped"
+        ./setup.sh openvino || say "the tests of the engine OpenVINO will be skipped"
     fi ;;
 openvino) fetch_openvino ;;
 runtime) fetch_runtime "${2:-$(uname -m)}" ;;

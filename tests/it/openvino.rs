@@ -314,6 +314,8 @@ fn what_is_not_there_is_a_sentence() {
     let Some(libraries) = openvino() else { return };
     let device = refusal(&libraries, "openvino:MYRIAD", &model);
     assert!(device.contains("there is no device MYRIAD; it sees CPU"), "{device}");
+    let plugin = refusal(&libraries, "/opt/libx.so", &model);
+    assert!(plugin.contains("a delegate runs parts of TFLite models only"), "{plugin}");
     std::fs::write(&model, &onnx()[..200]).expect("the folder is ours");
     let damaged = refusal(&libraries, "openvino", &model);
     assert!(damaged.contains("colours.onnx with OpenVINO"), "{damaged}");
