@@ -2,11 +2,13 @@
 # Makes this machine ready. Says what it does; does nothing twice.
 #   build, build test   installs the packages that building, and testing, needs, and fetches the inference runtime
 #   runtime [ARCH]      fetches the inference runtime of an architecture, checked by its SHA-256
+#   openvino            fetches OpenVINO's runtime for this machine, likewise, for the tests of that engine
 set -eu
 cd "$(dirname "$0")"
 
 RUST_MINIMUM=1.88
 LITERT_VERSION=2.2.0
+OPENVINO_VERSION=2026.4.1
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { say "$*" >&2; exit 1; }
@@ -95,11 +97,49 @@ fetch_runtime() {
     mv "$file.new" "$file"
 }
 
+# Plugins and front ends lie beside the C library, and find each other there.
+fetch_openvino() {
+    case $(uname -m) in
+    x86_64)
+        platform=manylinux_2_28_x86_64
+        wheel=2d22b1da03f7caf74df30e9f6417d0ab2f637e4a38e08e1dcd294d2c37407aaf ;;
+    aarch64)
+        platform=manylinux_2_35_aarch64
+        wheel=bea1eb3733c34ef331adc945da0ccda5937865031139073663be84c517ffda22 ;;
+    *) fail "there is no OpenVINO for $(uname -m)" ;;
+    esac
+    target=${CARGO_TARGET_DIR:-target}/openvino
+    # Written last.
+    if [ -f "$target/version" ] && [ "$(cat "$target/version")" = "$OPENVINO_VERSION" ]; then return 0; fi
+    say "fetching OpenVINO $OPENVINO_VERSION"
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    pip=$(command -v pip || command -v pip3) || fail "there is no pip to fetch OpenVINO with; install python3-pip"
+    "$pip" download -q --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 \
+        --platform "$platform" -d "$folder" "openvino==$OPENVINO_VERSION" ||
+        fail "pip could not fetch openvino $OPENVINO_VERSION; is there a connection?"
+    file=$(echo "$folder"/openvino-*.whl)
+    echo "$wheel  $file" | sha256sum -c --status || fail "the fetched OpenVINO has another checksum than the pinned one; not used"
+    if command -v unzip >/dev/null 2>&1; then
+        unzip -q -o "$file" 'openvino/libs/*' -d "$folder"
+    else
+        python3 -m zipfile -e "$file" "$folder"
+    fi
+    mkdir -p "${target%/*}"
+    rm -rf "$target"
+    mv "$folder/openvino/libs" "$target"
+    echo "$OPENVINO_VERSION" >"$target/version"
+}
+
 case ${1:-build} in
 build)
     check_rust
     install_packages "${2:-}"
-    fetch_runtime "$(uname -m)" ;;
+    fetch_runtime "$(uname -m)"
+    if [ "${2:-}" = test ]; then
+        ./setup.sh openvino || say "the tests of the engine OpenVINO will be skipped"
+    fi ;;
+openvino) fetch_openvino ;;
 runtime) fetch_runtime "${2:-$(uname -m)}" ;;
-*) fail "usage: $0 [build [test]|runtime [ARCH]]" ;;
+*) fail "usage: $0 [build [test]|runtime [ARCH]|openvino]" ;;
 esac

@@ -18,6 +18,38 @@ pub enum Accelerator {
     EdgeTpu(CoralChoice),
     /// Another delegate.
     Plugin(Plugin),
+    /// OpenVINO, which is no delegate but an engine of its own.
+    OpenVino(OpenVinoChoice),
+    /// TensorFlow Lite's classic C library on the processor; only where edgecam is built with it.
+    TfLiteC,
+}
+
+/// Of an edgecam without the feature `tflitec`.
+pub const WITHOUT_TFLITEC: &str = "\"tflitec\": this edgecam is built without it (cargo's feature tflitec); \"cpu\" runs the model with LiteRT";
+
+/// What OpenVINO is to run a model on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenVinoChoice {
+    /// The device by OpenVINO's name: `CPU`, `GPU.0`, `MYRIAD`.
+    pub device: String,
+    /// `libopenvino_c.so` or its folder, when it is not to be searched for.
+    pub library: Option<PathBuf>,
+}
+
+impl Default for OpenVinoChoice {
+    fn default() -> Self {
+        Self { device: "CPU".to_owned(), library: None }
+    }
+}
+
+impl OpenVinoChoice {
+    /// For a device by its name.
+    pub fn on(device: &str) -> Result<Self, String> {
+        if device.is_empty() || !device.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(format!("{device:?} is no device of OpenVINO; there are CPU, GPU, GPU.0, MYRIAD"));
+        }
+        Ok(Self { device: device.to_owned(), library: None })
+    }
 }
 
 /// Which Coral, and how it is to work.
@@ -121,22 +153,28 @@ impl FromStr for Device {
 impl FromStr for Accelerator {
     type Err = String;
 
-    /// `auto`, `cpu`, `edgetpu`, `edgetpu:usb:1`, or a plugin with its options: `libx.so,gain=2`.
+    /// `auto`, `cpu`, `edgetpu`, `edgetpu:usb:1`, `openvino`, `openvino:GPU`, or a plugin with its options: `libx.so,gain=2`.
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "auto" => return Ok(Self::Auto),
             "cpu" => return Ok(Self::Cpu),
             "edgetpu" => return Ok(Self::EdgeTpu(CoralChoice::default())),
+            "tflitec" if cfg!(feature = "tflitec") => return Ok(Self::TfLiteC),
+            "tflitec" => return Err(WITHOUT_TFLITEC.to_owned()),
+            "openvino" => return Ok(Self::OpenVino(OpenVinoChoice::default())),
             _ => {}
         }
         if let Some(device) = text.strip_prefix("edgetpu:") {
             return Ok(Self::EdgeTpu(CoralChoice { device: device.parse()?, ..CoralChoice::default() }));
         }
+        if let Some(device) = text.strip_prefix("openvino:") {
+            return OpenVinoChoice::on(device).map(Self::OpenVino);
+        }
         let mut parts = text.split(',');
         let path = parts.next().unwrap_or_default();
         if !path.contains(".so") {
             return Err(format!(
-                "{text:?} is no accelerator; there are auto, cpu, edgetpu, and a delegate's library, such as libx.so"
+                "{text:?} is no accelerator; there are auto, cpu, edgetpu, openvino, and a delegate's library, such as libx.so"
             ));
         }
         let options = parts.map(|part| match part.split_once('=') {
@@ -177,6 +215,12 @@ mod tests {
             ("edgetpu:2", coral(Device::Index(2))),
             ("edgetpu:2-1.4", coral(Device::At("2-1.4".to_owned()))),
             ("edgetpu:apex_1", coral(Device::At("apex_1".to_owned()))),
+            ("openvino", Accelerator::OpenVino(OpenVinoChoice::default())),
+            ("openvino:CPU", Accelerator::OpenVino(OpenVinoChoice::default())),
+            (
+                "openvino:HETERO:GPU,CPU",
+                Accelerator::OpenVino(OpenVinoChoice { device: "HETERO:GPU,CPU".to_owned(), library: None }),
+            ),
         ] {
             assert_eq!(text.parse(), Ok(wanted), "{text}");
         }
@@ -194,9 +238,13 @@ mod tests {
             "edgetpu:usb:-1",
             "edgetpu:usb:256",
             "x.so,gain",
+            "openvino:",
+            "openvino:a b",
             "",
         ] {
             assert!(text.parse::<Accelerator>().is_err(), "{text}");
         }
+        let classic = "tflitec".parse::<Accelerator>();
+        assert_eq!(classic.is_ok(), cfg!(feature = "tflitec"), "{classic:?}");
     }
 }

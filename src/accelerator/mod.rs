@@ -21,7 +21,9 @@ mod wire;
 pub mod worker;
 
 pub use assign::assign;
-pub use choice::{Accelerator, CoralChoice, Device as Which, Performance, Plugin};
+pub use choice::{
+    Accelerator, CoralChoice, Device as Which, OpenVinoChoice, Performance, Plugin, WITHOUT_TFLITEC,
+};
 pub use device::{Device, Find, Found, Spec};
 pub use engine::Accelerated;
 pub use find::{coral, plugin, processor};

@@ -124,7 +124,7 @@ enum Command {
 /// A model, as commands take it.
 #[derive(Args, Clone, Debug)]
 struct ModelArgs {
-    /// The .tflite file [default: edgecam's own detector]
+    /// The .tflite, .onnx or .xml file [default: edgecam's own detector]
     #[arg(long, value_name = "FILE", default_value_os_t = shipped(DETECTOR), hide_default_value = true)]
     model: PathBuf,
     /// The label file [default: NAME.txt or labels.txt beside the model]
@@ -133,7 +133,7 @@ struct ModelArgs {
     /// Threads of the runtime
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     threads: u16,
-    /// What it runs on: auto, cpu, edgetpu, edgetpu:usb:0, or a delegate: libx.so,option=value
+    /// What it runs on: auto, cpu, edgetpu, edgetpu:usb:0, openvino, openvino:GPU, or a delegate: libx.so,option=value
     #[arg(long, value_name = "WHAT", default_value = "auto")]
     accelerator: Accelerator,
 }

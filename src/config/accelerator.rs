@@ -3,7 +3,7 @@
 use super::checker::existing;
 use super::file;
 use super::value::expanded;
-use crate::accelerator::{Accelerator, CoralChoice, Plugin, Which as Device};
+use crate::accelerator::{Accelerator, CoralChoice, OpenVinoChoice, Plugin, Which as Device};
 use std::path::{Path, PathBuf};
 use toml::Value;
 
@@ -17,9 +17,9 @@ pub fn read(written: &file::Accelerator, folder: &Path) -> Result<Accelerator, S
         file::Accelerator::Table(table) => table,
     };
     let file = |text: &String| -> Result<PathBuf, String> { existing(folder, &expanded(text)?) };
-    let file::AcceleratorTable { edgetpu, performance, library, plugin, options } = table;
-    match (edgetpu, plugin) {
-        (Some(device), None) => {
+    let file::AcceleratorTable { edgetpu, performance, library, plugin, options, openvino } = table;
+    match (edgetpu, plugin, openvino) {
+        (Some(device), None, None) => {
             if options.is_some() {
                 return Err("options: are of a plugin; a Coral has performance and library".to_owned());
             }
@@ -27,7 +27,7 @@ pub fn read(written: &file::Accelerator, folder: &Path) -> Result<Accelerator, S
             let library = library.as_ref().map(file).transpose().map_err(|why| format!("library: {why}"))?;
             Ok(Accelerator::EdgeTpu(CoralChoice { device: device_of(device)?, performance, library }))
         }
-        (None, Some(path)) => {
+        (None, Some(path), None) => {
             if performance.is_some() || library.is_some() {
                 return Err("performance and library: are of a Coral; a plugin has options".to_owned());
             }
@@ -35,10 +35,26 @@ pub fn read(written: &file::Accelerator, folder: &Path) -> Result<Accelerator, S
             let options = options.iter().flatten().map(|(key, value)| Ok((key.clone(), option(key, value)?)));
             Ok(Accelerator::Plugin(Plugin { path, options: options.collect::<Result<_, String>>()? }))
         }
-        (Some(_), Some(_)) => Err("edgetpu and plugin: give one of the two".to_owned()),
-        (None, None) => {
-            Err("a table has edgetpu = \"usb\" or plugin = \"libx.so\"; else write \"auto\", \"cpu\" or \"edgetpu\"".to_owned())
+        (None, None, Some(device)) => {
+            if performance.is_some() || options.is_some() {
+                return Err("performance and options: OpenVINO has neither; it has library".to_owned());
+            }
+            let library = library.as_ref().map(|text| file_or_folder(folder, text)).transpose()?;
+            Ok(Accelerator::OpenVino(OpenVinoChoice { library, ..OpenVinoChoice::on(device)? }))
         }
+        (None, None, None) => {
+            Err("a table has edgetpu = \"usb\", plugin = \"libx.so\" or openvino = \"CPU\"; else write \"auto\", \"cpu\", \"edgetpu\" or \"openvino\"".to_owned())
+        }
+        _ => Err("edgetpu, plugin and openvino: give one of them".to_owned()),
+    }
+}
+
+/// Where OpenVINO's library is: pip puts a version behind its name.
+fn file_or_folder(folder: &Path, text: &str) -> Result<PathBuf, String> {
+    let path = folder.join(expanded(text)?);
+    match std::fs::metadata(&path) {
+        Ok(_) => Ok(path),
+        Err(e) => Err(format!("library: {}: {e}", path.display())),
     }
 }
 
@@ -95,6 +111,11 @@ mod tests {
         let options = [("fast", "true"), ("gain", "2"), ("name", "x")];
         let options = options.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         assert_eq!(plugin, Ok(Accelerator::Plugin(Plugin { path: this, options })));
+        let myriad = OpenVinoChoice { device: "MYRIAD".to_owned(), library: Some("/".into()) };
+        assert_eq!(
+            accelerator(r#"{ openvino = "MYRIAD", library = "/" }"#),
+            Ok(Accelerator::OpenVino(myriad))
+        );
     }
 
     #[test]
@@ -107,10 +128,13 @@ mod tests {
             ("{ edgetpu = -1 }", "is no Coral"),
             ("{ edgetpu = [1] }", "is no Coral"),
             (r#"{ edgetpu = "usb", performance = "warp" }"#, "is no performance"),
-            (r#"{ edgetpu = "usb", plugin = "/x.so" }"#, "give one of the two"),
+            (r#"{ edgetpu = "usb", plugin = "/x.so" }"#, "give one of them"),
             (r#"{ edgetpu = "usb", options = {} }"#, "are of a plugin"),
             (r#"{ plugin = "/no/such.so" }"#, "plugin: /no/such.so: No such file"),
             (r#"{ plugin = "/x.so", library = "/y" }"#, "are of a Coral"),
+            (r#"{ openvino = "CPU", options = {} }"#, "OpenVINO has neither"),
+            (r#"{ openvino = "C P U" }"#, "is no device of OpenVINO"),
+            (r#"{ openvino = "CPU", library = "/no/such.so" }"#, "library: /no/such.so: No such file"),
         ] {
             let why = accelerator(text).expect_err(text);
             assert!(why.contains(part), "{text}: {why}");

@@ -132,6 +132,7 @@ pub struct AcceleratorTable {
     pub library: Option<String>,
     pub plugin: Option<String>,
     pub options: Option<BTreeMap<String, toml::Value>>,
+    pub openvino: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for Accelerator {

@@ -1,6 +1,7 @@
 //! Models that once loaded and ran in a child process. A start that finds its models here is fast; one
 //! that is new or changed is tried first, since it may crash the runtime.
 
+use crate::accelerator::Accelerator;
 use crate::infer::Runtime;
 use crate::model::{Model, ModelError, ModelFiles, Stamp, try_model, twin};
 use std::collections::BTreeSet;
@@ -60,7 +61,12 @@ fn line(files: &ModelFiles, library: &Path) -> Option<String> {
     let tried = twin.as_deref().unwrap_or(&files.path);
     let state = Stamp::of([tried, library]).line()?;
     let path = files.path.to_str().filter(|path| !path.contains(char::is_control))?;
-    Some(format!("{} {} {state} {path}", env!("CARGO_PKG_VERSION"), files.threads))
+    let engine = match &files.accelerator {
+        Accelerator::OpenVino(choice) => format!(" {choice:?}"),
+        Accelerator::TfLiteC => " tflitec".to_owned(),
+        _ => String::new(),
+    };
+    Some(format!("{} {}{engine} {state} {path}", env!("CARGO_PKG_VERSION"), files.threads))
 }
 
 /// Replaces `file` as a whole.

@@ -1,4 +1,4 @@
-//! Running a model. [`Engine`] is the seam: LiteRT behind it, or a scripted one in tests.
+//! Running a model. [`Engine`] is the seam: LiteRT behind it, OpenVINO, or a scripted one in tests.
 
 mod api;
 pub mod delegation;
@@ -7,6 +7,7 @@ mod handle;
 pub mod inherited;
 mod library;
 pub mod litert;
+pub mod openvino;
 mod plugin;
 mod quiet;
 #[cfg(test)]
@@ -14,6 +15,8 @@ pub mod scripted;
 pub mod segments;
 pub mod shared;
 mod signature;
+#[cfg(feature = "tflitec")]
+pub mod tflitec;
 pub mod usb;
 
 pub use library::{Runtime, VERSION, find, version_of};

@@ -2,6 +2,7 @@
 //! The child is `edgecam try-model`.
 
 use super::{ModelError, ModelFiles};
+use crate::accelerator::Accelerator;
 use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -28,11 +29,19 @@ pub fn try_model(files: &ModelFiles, library: Option<&Path>) -> Result<(), Model
     let mut command = Command::new(PROGRAM);
     command.arg0("edgecam").arg("try-model").arg("--model").arg(&files.path);
     command.arg("--threads").arg(files.threads.to_string()).arg("--manifest").arg(manifest);
-    command.arg("--accelerator").arg("cpu");
     for (flag, path) in [("--labels", files.labels.as_deref()), ("--library", library)] {
         if let Some(path) = path {
             command.arg(flag).arg(path);
         }
+    }
+    command.arg("--accelerator");
+    match &files.accelerator {
+        Accelerator::OpenVino(choice) => {
+            command.arg(format!("openvino:{}", choice.device));
+            command.envs(choice.library.iter().map(|path| ("EDGECAM_OPENVINO", path)));
+        }
+        Accelerator::TfLiteC => drop(command.arg("tflitec")),
+        _ => drop(command.arg("cpu")),
     }
     // In a group of its own: a Ctrl-C that is for us would look like a crash of the model.
     command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

@@ -1,18 +1,19 @@
 //! A model from its files: verified, loaded, its outputs understood, its classes named.
 
 use super::edgetpu::Compiled;
+use super::engine;
+use super::format::Format;
 use super::graph::Graph;
 use super::identify::{Evidence, Finding, Identity, Trial, identify};
 use super::labels::Labels;
 use super::manifest::{Channels, DecoderKind, Manifest};
 use super::metadata::Metadata;
 use super::twin::twin;
-use super::verify::verify;
 use super::way::{There, Way};
 use crate::accelerator::{Accelerated, Accelerator, Twin};
 use crate::decode::{Decoder, Scheme};
 use crate::geometry::Fit;
-use crate::infer::{Engine, InferError, Loaded, Runtime, TensorSpec, litert};
+use crate::infer::{Engine, InferError, Loaded, Runtime, TensorSpec};
 use crate::preprocess::Normalization;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,7 +30,7 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 pub struct ModelFiles {
     /// What people call it: its name in the config, or its file's.
     pub name: String,
-    /// The `.tflite` file.
+    /// The `.tflite`, `.onnx` or `.xml` file.
     pub path: PathBuf,
     /// The label file; absent: looked for beside the model.
     pub labels: Option<PathBuf>,
@@ -118,8 +119,9 @@ impl ModelFiles {
         let name = self.path.display();
         let refuse = |why: String| ModelError(format!("read model {name}: {why}"));
         let file = read(&self.path).map_err(refuse)?;
-        verify(&file).map_err(refuse)?;
-        let metadata = Metadata::of(&file, Graph::of(&file).metadata, &self.path);
+        let format = Format::of(&self.path);
+        format.verify(&file).map_err(refuse)?;
+        let (_, metadata) = format.facts(&file, &self.path);
         let named = labels(self, &metadata)?;
         Ok(named.map(|(labels, _)| labels.names().to_vec()).unwrap_or_default())
     }
@@ -139,11 +141,8 @@ impl Model {
     /// Loads a verified file's content for the processor; `files.path` is its name then, and what lies beside it
     /// counts too.
     pub fn of(runtime: &Arc<Runtime>, file: Arc<[u8]>, files: &ModelFiles) -> Result<Self, ModelError> {
-        let name = files.path.display().to_string();
-        let graph = Graph::of(&file);
-        let metadata = Metadata::of(&file, graph.metadata.clone(), &files.path);
-        let loaded =
-            litert::load(runtime, file, &name, files.threads).map_err(|e| ModelError(e.to_string()))?;
+        let (graph, metadata) = Format::of(&files.path).facts(&file, &files.path);
+        let loaded = engine::load(runtime, file, files)?;
         Self::identified(loaded, graph, &metadata, files)
     }
 
@@ -232,7 +231,7 @@ impl Model {
 
 /// The content of a model's file, verified.
 pub fn read_verified(path: &Path) -> Result<Arc<[u8]>, ModelError> {
-    let file = read(path).and_then(|file| verify(&file).map(|()| file));
+    let file = read(path).and_then(|file| Format::of(path).verify(&file).map(|()| file));
     file.map_err(|why| ModelError(format!("load model {}: {why}", path.display())))
 }
 

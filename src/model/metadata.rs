@@ -1,9 +1,10 @@
 //! What a model says about itself: TFLite metadata with packed label files, and the description that
-//! Ultralytics packs in or writes to `metadata.yaml` beside the model.
+//! Ultralytics packs in, has as properties of an ONNX file, or writes to `metadata.yaml` beside the model.
 //! Schema: `metadata_schema.fbs` of tensorflow/tflite-support.
 
 use super::flatbuffer::{Read, Table};
 use super::labels::Labels;
+use super::onnx;
 use saphyr::{LoadableYamlNode, Yaml};
 use std::io::{Cursor, Read as _};
 use std::path::Path;
@@ -65,6 +66,17 @@ impl Metadata {
             }
         }
         found
+    }
+
+    /// Reads the properties of the ONNX model `file`, and what lies beside `path`.
+    #[must_use]
+    pub fn of_onnx(file: &[u8], path: &Path) -> Self {
+        let properties = ["task", "names"].map(|name| {
+            onnx::property(file, name).map(|value| format!("{name}: {value}\n")).unwrap_or_default()
+        });
+        let mut found = Self::default();
+        found.read_description(&properties.concat(), "the properties of the file");
+        if found == Self::default() { Self::of(&[], None, path) } else { found }
     }
 
     fn read_archive(&mut self, archive: &mut zip::ZipArchive<Cursor<&[u8]>>, label_file: Option<String>) {

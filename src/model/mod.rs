@@ -2,8 +2,10 @@
 
 pub mod catalogue;
 mod edgetpu;
+mod engine;
 mod flatbuffer;
 mod flexbuffer;
+mod format;
 mod graph;
 mod identify;
 mod isolate;
@@ -11,6 +13,7 @@ mod labels;
 mod load;
 mod manifest;
 mod metadata;
+mod onnx;
 mod ops;
 pub mod pull;
 mod segments;
@@ -22,6 +25,7 @@ mod verify;
 mod way;
 
 pub use edgetpu::{Cache, Compiled};
+pub use format::Format;
 pub use graph::Graph;
 pub use identify::{Evidence, Finding, Identity, Trial, identify};
 pub use isolate::try_model;

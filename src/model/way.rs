@@ -2,6 +2,7 @@
 //! follows from what its file is, what the user asks for, and what the machine has.
 
 use super::edgetpu::Compiled;
+use super::format::Format;
 use super::load::{ModelError, ModelFiles};
 use super::manifest::Manifest;
 use super::segments::segments;
@@ -49,8 +50,11 @@ impl Way {
             refuse(advice(&files.path, compiled, missing, named.as_deref()))
         };
         match (&files.accelerator, compiled) {
-            (Accelerator::Cpu | Accelerator::Auto, None) => Ok(Self::Here(files.clone())),
-            (Accelerator::Cpu, Some(compiled)) => {
+            (Accelerator::Cpu | Accelerator::Auto | Accelerator::OpenVino(_) | Accelerator::TfLiteC, None) => {
+                Ok(Self::Here(files.clone()))
+            }
+            (Accelerator::Cpu | Accelerator::OpenVino(_) | Accelerator::TfLiteC, Some(compiled)) => {
+                let twin = twin.map(|twin| ModelFiles { accelerator: files.accelerator.clone(), ..twin });
                 twin.map(Self::Here).ok_or_else(|| unfit(compiled, "it was to run on the CPU"))
             }
             (Accelerator::EdgeTpu(_), None) => Err(refuse(
@@ -79,6 +83,9 @@ impl Way {
                     Some(missing) => Err(unfit(compiled, &missing)),
                     None => Self::coral(files, choice, twin, runtime),
                 }
+            }
+            (Accelerator::Plugin(_), _) if Format::of(&files.path) != Format::TfLite => {
+                Err(refuse("a delegate runs parts of TFLite models only; OpenVINO runs such a file".to_owned()))
             }
             (Accelerator::Plugin(plugin), _) => {
                 let twin = match compiled {

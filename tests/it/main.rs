@@ -21,6 +21,7 @@ mod events;
 mod faults;
 mod home;
 mod info;
+mod openvino;
 mod outbox;
 mod publish;
 mod pull;
@@ -29,6 +30,8 @@ mod selftest;
 mod setup;
 mod source;
 mod support;
+#[cfg(feature = "tflitec")]
+mod tflitec;
 mod thermal;
 mod unit;
 mod web;

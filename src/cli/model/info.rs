@@ -7,7 +7,7 @@ use crate::checksum::sha256;
 use crate::coral;
 use crate::infer::TensorSpec;
 use crate::infer::delegation::Delegation;
-use crate::model::{Compiled, Finding, Model, ModelFiles, advice, try_model, twin};
+use crate::model::{Compiled, Finding, Format, Model, ModelFiles, advice, try_model, twin};
 use crate::telemetry::machine;
 use anyhow::{Context, anyhow};
 use clap::Args;
@@ -22,7 +22,7 @@ const VALUE_WIDTH: usize = 34;
 /// Tell what a model is, and how that was found out
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Info {
-    /// The .tflite file
+    /// The .tflite, .onnx or .xml file
     #[arg(value_name = "FILE")]
     model: PathBuf,
     /// The label file [default: packed in, else NAME.txt or labels.txt beside the model]
@@ -43,7 +43,8 @@ struct Report<'a> {
     findings: &'a [Finding],
     labels: &'a [String],
     operators: &'a BTreeMap<String, usize>,
-    delegated: Delegated,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delegated: Option<Delegated>,
 }
 
 /// What XNNPACK runs.
@@ -131,15 +132,18 @@ impl Info {
         let runtime = runtime()?;
         let model = Model::load(&runtime, &files)?.info;
         let file = self.model.display().to_string();
+        let (length, is_tflite) = (bytes.len(), Format::of(&self.model) == Format::TfLite);
+        let delegation = is_tflite.then(|| Delegation::of(&runtime, bytes, &file)).transpose()?;
+        let delegated = delegation.map(|found| Delegated::new(found, &model.graph.operators));
         let report = Report {
-            bytes: bytes.len(),
+            bytes: length,
             sha256: sha256(&self.model).with_context(|| format!("read {file}"))?,
             input: Tensor::from(&model.input),
             outputs: model.outputs.iter().map(Tensor::from).collect(),
             findings: &model.findings,
             labels: &model.labels,
             operators: &model.graph.operators,
-            delegated: Delegated::new(Delegation::of(&runtime, bytes, &file)?, &model.graph.operators),
+            delegated,
             file,
         };
         if self.json {
@@ -167,9 +171,10 @@ fn table(out: &mut dyn Write, report: &Report<'_>) -> std::io::Result<()> {
     for output in &report.outputs {
         writeln!(out, "  {:<13} {}", "output", output.in_words())?;
     }
+    let Some(delegated) = &report.delegated else { return Ok(()) };
     let mut operators: Vec<_> = report.operators.iter().collect();
     operators.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     let words: Vec<String> = operators.iter().map(|(name, count)| format!("{count} {name}")).collect();
     writeln!(out, "  {:<13} {}", "operators", words.join(", "))?;
-    writeln!(out, "  {:<13} {}", "delegated", report.delegated.in_words())
+    writeln!(out, "  {:<13} {}", "delegated", delegated.in_words())
 }
