@@ -82,6 +82,12 @@ impl std::fmt::Debug for Device {
     }
 }
 
+impl Drop for Device {
+    fn drop(&mut self) {
+        changed().notify_one();
+    }
+}
+
 impl Device {
     /// Begins to look after it. The thread ends when nobody has the device any more.
     pub fn start(spec: Spec) -> std::io::Result<Arc<Self>> {

@@ -11,8 +11,9 @@ use std::any::Any;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Written at the end of each output before a run: a delegate that leaves it there did not fill the output, unless
-/// the answer happens to end with it, which the second one tells.
+/// Written at the end of each output before a run: a delegate that leaves it in all of them gave no answer, unless
+/// the answer happens to end with it, which the second one tells. In some it may stay: `TFLite_Detection_PostProcess`
+/// writes no more boxes than there are.
 const MARKS: [u8; 2] = [0xa5, 0x5a];
 /// So many bytes of it.
 const TAIL: usize = 16;
@@ -86,16 +87,15 @@ impl Accelerated {
             self.outputs.iter_mut().for_each(|(_, region)| tail_mut(region.bytes_mut()).fill(mark));
             let generation = self.device.look(&self.entry, slot).map_err(|fault| fault.to_string())?;
             let unwritten =
-                self.outputs.iter().find(|(_, region)| tail(region.bytes()).iter().all(|&b| b == mark));
-            let why = match unwritten {
-                None => {
-                    match self.outputs.iter().find(|(spec, region)| !finite(spec.element, region.bytes())) {
-                        None => return Ok(()),
-                        Some((spec, _)) => format!("its output {} holds what is no number", spec.name),
-                    }
-                }
-                Some(_) if mark == MARKS[0] => continue,
-                Some((spec, _)) => format!("it leaves output {} unwritten", spec.name),
+                self.outputs.iter().all(|(_, region)| tail(region.bytes()).iter().all(|&byte| byte == mark));
+            let why = if !unwritten {
+                let bad = |(spec, region): &&(TensorSpec, Region)| !finite(spec.element, region.bytes());
+                let Some((spec, _)) = self.outputs.iter().find(bad) else { return Ok(()) };
+                format!("its output {} holds what is no number", spec.name)
+            } else if mark == MARKS[0] {
+                continue;
+            } else {
+                "it leaves its outputs unwritten".to_owned()
             };
             let why = format!("model {}: {why}", self.name);
             self.device.distrust(generation, why.clone());

@@ -187,11 +187,13 @@ impl Fleet {
     /// Tells the sinks which model looks at which camera from now on; the old ones have ended, the new
     /// ones not begun.
     fn tell_cameras(&self, plan: &Plan, spare: &BTreeMap<String, Model>, context: &Context) {
-        let info = |name: &String| {
-            let idle = plan.loaded.get(name).or_else(|| spare.get(name));
-            idle.map(|model| &model.info).or_else(|| self.engines.get(name).map(|engine| &engine.info))
+        let info = |camera: &config::Camera| {
+            let has = |model: &&config::Model| model.cameras(&plan.cameras).any(|c| c.name == camera.name);
+            let key = plan.models.iter().find(has)?.key();
+            let idle = plan.loaded.get(&key).or_else(|| spare.get(&key));
+            idle.map(|model| &model.info).or_else(|| self.engines.get(&key).map(|engine| &engine.info))
         };
-        let looked_at = plan.cameras.iter().filter_map(|camera| Some((camera, info(&camera.model)?)));
+        let looked_at = plan.cameras.iter().filter_map(|camera| Some((camera, info(camera)?)));
         let watches: Vec<Watch<'_>> = looked_at
             .map(|(camera, info)| {
                 // What commands changed lasts while the camera runs, a threshold until another one is configured.

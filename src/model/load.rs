@@ -134,7 +134,7 @@ impl Model {
         match Way::of(files, Compiled::of(&file).as_ref(), &files.said()?, runtime.path())? {
             Way::Here(here) if here.path == files.path => Self::of(runtime, file, &here),
             Way::Here(twin) => Self::of(runtime, twin.content()?, &twin),
-            Way::There(there) => Self::on(there, runtime, &file, files),
+            Way::There(there) => Self::on(there, runtime, files),
         }
     }
 
@@ -147,7 +147,7 @@ impl Model {
     }
 
     /// The model on an accelerator. What it is, its twin on the processor tells.
-    fn on(there: There, runtime: &Arc<Runtime>, file: &[u8], files: &ModelFiles) -> Result<Self, ModelError> {
+    fn on(there: There, runtime: &Arc<Runtime>, files: &ModelFiles) -> Result<Self, ModelError> {
         let name = files.path.display().to_string();
         let refuse = |why: String| ModelError(format!("load model {name}: {why}"));
         let There { device, files: parts, twin } = there;
@@ -186,8 +186,11 @@ impl Model {
                 device.probe(parts.clone(), files.threads).map_err(|fault| gone(&fault))?;
             let engine = begin((input.clone(), outputs.clone()), None).map_err(failed)?;
             ready(&engine).map_err(|why| gone(&why))?;
-            let graph = Graph::of(file);
-            let metadata = Metadata::of(file, graph.metadata.clone(), &files.path);
+            // Of segments, the first shows what comes in, and the last what goes out.
+            let (first, last) = (read_verified(&parts[0])?, read_verified(&parts[parts.len() - 1])?);
+            let Graph { scaling, range, .. } = Graph::of(&first);
+            let graph = Graph { scaling, range, ..Graph::of(&last) };
+            let metadata = Metadata::of(&last, graph.metadata.clone(), &files.path);
             Self::identified(Loaded { engine: Box::new(engine), input, outputs }, graph, &metadata, files)?
         };
         model.info.findings.push(on);

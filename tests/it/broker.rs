@@ -136,6 +136,11 @@ impl Subscriber {
         self.messages.lock().expect("no panic").clone()
     }
 
+    /// What came since the last time, which is forgotten.
+    pub fn take(&self) -> Vec<Message> {
+        std::mem::take(&mut self.messages.lock().expect("no panic"))
+    }
+
     /// Waits for a message that `wanted` accepts.
     pub fn wait(&self, what: &str, wanted: impl Fn(&Message) -> bool) -> Message {
         let deadline = Instant::now() + PATIENCE;

@@ -133,4 +133,10 @@ impl Control {
     pub fn count(&self, event: &str) -> usize {
         trace::count(&self.path, event)
     }
+
+    /// The same on one device.
+    pub fn count_on(&self, event: &str, device: &str) -> usize {
+        let told = fs::read_to_string(trace::path(&self.path)).unwrap_or_default();
+        told.lines().filter(|line| line.starts_with(&format!("{event} {device} "))).count()
+    }
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod aarch64;
+mod accelerator;
 mod broker;
 mod cascade;
 mod collect;

@@ -1,0 +1,97 @@
+//! Corals that are there, come later, and go.
+
+use super::sharing::plug;
+use super::{Scene, labels, state, until, wait_for_state};
+use crate::broker::Subscriber;
+use crate::daemon::Daemon;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const USED_WITHIN: Duration = Duration::from_secs(5);
+
+/// A daemon on a machine without a Coral, with one on a bus in the config.
+fn waiting(scene: &Scene, device: &str) -> (Daemon, Subscriber, PathBuf) {
+    let machine = scene.place.path("machine");
+    std::fs::create_dir_all(&machine).expect("the folder is ours");
+    let on = format!("{}\n{}", Scene::edgetpu(device), labels());
+    scene.write(&[("m", &scene.place.path("m_edgetpu.tflite"), &on)], &scene.album("porch", "m", 30));
+    let told = scene.subscribe("accelerators");
+    let daemon = scene.run(&[("EDGECAM_TEST_MACHINE", &machine)]);
+    (daemon, told, machine)
+}
+
+#[test]
+fn a_coral_is_used_while_it_is_there() {
+    let Some(scene) = Scene::new() else { return };
+    let (mut daemon, told, machine) = waiting(&scene, "usb");
+    let detections = scene.subscribe("porch/detections");
+    let (why, _) = wait_for_state(&told, "absent");
+    assert_eq!(why, "no Coral is plugged in");
+    let device: Value = serde_json::from_str(&told.messages().pop().expect("one").payload).expect("JSON");
+    let device = &device["devices"][0];
+    assert_eq!((&device["kind"], &device["twin_active"]), (&"edgetpu".into(), &true.into()));
+    assert!(told.messages().iter().all(|message| !message.payload.contains("failed")));
+    detections.wait("the twin's answers", |m| m.payload.contains("\"classes\""));
+    assert_eq!(scene.control.count("create"), 0);
+
+    for number in [4, 5] {
+        let start = Instant::now();
+        plug(&machine, "2-1", number);
+        let answered = scene.control.count_on("answer", "usb:0");
+        until("answers", || (scene.control.count_on("answer", "usb:0") > answered).then_some(()));
+        assert!(start.elapsed() < USED_WITHIN, "{:?}", start.elapsed());
+        wait_for_state(&told, "ready");
+        // Pulled out.
+        std::fs::remove_dir_all(machine.join("sys/bus/usb/devices/2-1")).expect("it is there");
+        scene.control.set("vanish");
+        wait_for_state(&told, "absent");
+        detections.take();
+        until("the twin's answers", || (detections.messages().len() > 20).then_some(()));
+        scene.control.set("ok");
+    }
+    super::assert_known(&scene);
+    daemon.signal("-TERM");
+    assert_eq!(daemon.exit(), 0);
+}
+
+#[test]
+fn a_coral_is_meant_by_its_port_or_number() {
+    let Some(scene) = Scene::new() else { return };
+    let machine = scene.place.path("machine");
+    plug(&machine, "2-1", 4);
+    plug(&machine, "2-2", 5);
+    // The library counts the last one first.
+    for (device, name) in [("2-1", "usb:1"), ("2-2", "usb:0"), ("usb:1", "usb:1")] {
+        let before = scene.control.count_on("answer", name);
+        let (mut daemon, told, _) = waiting(&scene, device);
+        wait_for_state(&told, "ready");
+        until("answers", || (scene.control.count_on("answer", name) > before + 5).then_some(()));
+        daemon.signal("-TERM");
+        assert_eq!(daemon.exit(), 0);
+    }
+    let (_daemon, told, _) = waiting(&scene, "2-3");
+    let (why, _) = wait_for_state(&told, "absent");
+    assert_eq!(why, "coral 2-3 is not plugged in; there is usb:0 at 2-2, usb:1 at 2-1");
+    assert_eq!(state(&told).0, "absent");
+}
+
+#[test]
+fn a_coral_without_its_library_leaves_the_work_to_the_twin() {
+    let Some(scene) = Scene::new() else { return };
+    if edgecam::coral::find_library(std::path::Path::new("/")).is_some() {
+        eprintln!("skipped: libedgetpu is installed");
+        return;
+    }
+    let machine = scene.place.path("machine");
+    plug(&machine, "2-1", 4);
+    let model = scene.place.path("m_edgetpu.tflite");
+    scene.write(&[("m", &model, &labels())], &scene.album("porch", "m", 30));
+    let daemon = scene.run(&[("EDGECAM_TEST_MACHINE", &machine)]);
+    let line = daemon.wait_for_line("libedgetpu.so.1 is not installed");
+    assert!(line.contains("its CPU twin") && line.contains("m.tflite runs"), "{line}");
+    let sub = scene.subscribe("#");
+    sub.wait("answers", |m| m.topic == "edgecam/porch/detections" && m.payload.contains("\"classes\""));
+    sub.wait("info", |m| m.topic == "edgecam/info" && m.payload.contains("\"accelerator\":\"cpu\""));
+    assert!(!sub.saw(|m| m.topic == "edgecam/accelerators"));
+}
