@@ -314,7 +314,7 @@ read_only_root() {
     for folder in /root /var/lib/mosquitto /var/log; do umount -l "$folder"; done
     rm -r /etc/systemd/system/edgecam.service.d
     systemctl daemon-reload
-    systemctl restart systemd-journald mosquitto edgecam
+    systemctl restart systemd-journald mosquitto subscriber edgecam
     echo "active, detections arrive, with the state in memory"
 }
 
