@@ -88,7 +88,9 @@ fn rounds() -> usize {
 /// Plays a fault; returns how long after its end the accelerator answers again.
 fn trial(scene: &Scene, told: &Subscriber, fault: &str, leads_to: &str) -> Duration {
     wait_for_state(told, "ready");
-    let faults = scene.control.count("fault");
+    let (faults, answered) = (scene.control.count("fault"), scene.control.count("answer"));
+    // What is usual is known after some frames.
+    until("frames", || (scene.control.count("answer") > answered + 40).then_some(()));
     scene.control.set(fault);
     until(fault, || (scene.control.count("fault") > faults).then_some(()));
     wait_for_state(told, leads_to);

@@ -195,9 +195,11 @@ fn doctor_tells_how_the_running_daemons_accelerator_is() {
     };
     tells(&["libcoral.so for m is ready"]);
     scene.control.set("vanish");
-    tells(&["libcoral.so for m failed", "device not found", "meanwhile the CPU twin runs"]);
+    tells(&["libcoral.so for m does not work", "device not found", "meanwhile the CPU twin runs"]);
     scene.control.set("ok");
-    tells(&["libcoral.so for m is ready", "has failed once"]);
+    tells(&["libcoral.so for m is ready", "failed once since the start"]);
+    let answered = scene.control.count("answer");
+    until("a usual time", || (scene.control.count("answer") > answered + 40).then_some(()));
     scene.control.set("slow 60");
     tells(&["libcoral.so for m is slow", "ms at first"]);
     daemon.signal("-TERM");
