@@ -101,6 +101,21 @@ pub struct Plugin {
     pub options: BTreeMap<String, String>,
 }
 
+impl Accelerator {
+    /// What needs no other hardware than the processor: the engine that is asked for, or LiteRT.
+    #[must_use]
+    pub fn on_the_processor(&self) -> Self {
+        match self {
+            Self::OpenVino(choice) => Self::OpenVino(OpenVinoChoice {
+                library: choice.library.clone(),
+                ..OpenVinoChoice::default()
+            }),
+            Self::TfLiteC => Self::TfLiteC,
+            Self::Auto | Self::Cpu | Self::EdgeTpu(_) | Self::Plugin(_) => Self::Cpu,
+        }
+    }
+}
+
 impl Performance {
     /// The value of libedgetpu's option `Performance`
     /// (`tflite/edgetpu_delegate_for_custom_op_tflite_plugin.cc` of google-coral/libedgetpu).

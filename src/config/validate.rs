@@ -191,7 +191,10 @@ fn model(name: &Spanned<String>, table: &Spanned<file::Model>, c: &mut Checker<'
     let labels = c.file("labels", m.labels.as_ref());
     let threads = c.checked("threads", m.threads.as_ref(), within(1, 64));
     let folder = c.folder.to_owned();
-    let accelerator = c.checked("accelerator", m.accelerator.as_ref(), |a| accelerator::read(a, &folder));
+    // One that lost a key to a complaint is not complained about for what it lacks.
+    let whole = |a: &&Spanned<_>| !c.taken_out.iter().any(|(owner, _)| *owner == start(a));
+    let accelerator = m.accelerator.as_ref().filter(whole);
+    let accelerator = c.checked("accelerator", accelerator, |a| accelerator::read(a, &folder));
     let manifest = Manifest {
         task: m.task,
         decoder: m.decoder,

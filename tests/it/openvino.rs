@@ -327,21 +327,28 @@ fn what_is_not_there_is_a_sentence() {
 #[test]
 fn a_config_names_device_and_library() {
     let Some(libraries) = openvino() else { return };
-    let Some(model) = data("classify/mlperf_tiny_vww_96_float.tflite") else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("edgecam.toml");
-    let check = |device: &str| {
+    let [model, path] = ["colours.onnx", "edgecam.toml"].map(|name| folder.path().join(name));
+    std::fs::write(&model, onnx()).expect("the folder is ours");
+    let check = |device: &str, library: &Path, flags: &[&str]| {
         let text = format!(
-            "[model.vww]\npath = {model:?}\naccelerator = {{ openvino = {device:?}, library = {libraries:?} }}\n[[camera]]\nname = \"a\"\nmodel = \"vww\"\nsource = {{ test_pattern = {{ size = [96, 96], fps = 5, seed = 1 }} }}\n"
+            "[model.colours]\npath = {model:?}\naccelerator = {{ openvino = {device:?}, library = {library:?} }}\n[[camera]]\nname = \"a\"\nmodel = \"colours\"\nsource = {{ test_pattern = {{ size = [96, 96], fps = 5, seed = 1 }} }}\n"
         );
         std::fs::write(&path, text).expect("the folder is ours");
-        outcome(&edgecam().args(["check", "--config"]).arg(&path).output().expect("edgecam runs"))
+        let mut command = edgecam();
+        command.arg("check").args(flags).arg("--config").arg(&path);
+        let (code, stdout, stderr) = outcome(&command.output().expect("edgecam runs"));
+        (code, stdout + &stderr)
     };
-    let (code, stdout, stderr) = check("CPU");
-    assert_eq!(code, 0, "{stdout}{stderr}");
-    let (code, stdout, stderr) = check("MYRIAD");
-    assert_ne!(code, 0);
-    assert!((stdout.clone() + &stderr).contains("there is no device MYRIAD"), "{stdout}{stderr}");
+    for (device, flags) in [("CPU", &["--probe"][..]), ("CPU", &[]), ("MYRIAD", &[])] {
+        let (code, said) = check(device, &libraries, flags);
+        assert_eq!(code, 0, "{device} {flags:?}: {said}");
+    }
+    // What touches no hardware tries the processor instead, with the same library.
+    let (code, said) = check("CPU", &crate::support::library(), &[]);
+    assert!(code != 0 && said.contains("it is not the C library of OpenVINO"), "{said}");
+    let (code, said) = check("MYRIAD", &libraries, &["--probe"]);
+    assert!(code != 0 && said.contains("there is no device MYRIAD"), "{said}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `edgecam check --probe`: what only trying shows. Each part is tried, whatever came of the others.
 
 use super::super::Exit;
-use crate::accelerator::Accelerator;
 use crate::config::Config;
 use crate::daemon;
 use crate::frame::Frame;
@@ -37,7 +36,8 @@ fn seconds(config: &Config) -> Vec<String> {
     let Ok(runtime) = Runtime::load(config.runtime_library.as_deref()) else { return Vec::new() };
     let info = |name: &String| {
         let model = config.models.iter().find(|model| model.name == *name)?;
-        let files = ModelFiles { accelerator: Accelerator::Cpu, ..daemon::files(model) };
+        let mut files = daemon::files(model);
+        files.accelerator = files.accelerator.on_the_processor();
         Model::load(&runtime, &files).ok().map(|model| model.info)
     };
     let misfit = |camera: &crate::config::Camera| {
@@ -82,7 +82,7 @@ fn model_result(config: &Config, model: &crate::config::Model, touch: bool) -> R
         if files.run_on_the_processor() == Ok(false) {
             return Ok("not tried: it runs on an accelerator only".to_owned());
         }
-        files.accelerator = Accelerator::Cpu;
+        files.accelerator = files.accelerator.on_the_processor();
     }
     let library = config.runtime_library.as_deref();
     let told = |why: String| config.places.of_model(&model.name, &why);
