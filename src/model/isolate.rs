@@ -18,7 +18,8 @@ const PROGRAM: &str = "/proc/self/exe";
 /// Loads the model, or its twin on the processor, in a child process and runs it once; `library` when the runtime is not the usual one.
 /// The error is what the child said, or how it died. Blocks for as long as that takes.
 pub fn try_model(files: &ModelFiles, library: Option<&Path>) -> Result<(), ModelError> {
-    if !files.run_on_the_processor()? {
+    // What is wrong with the file, the child says.
+    if files.run_on_the_processor() == Ok(false) {
         // An accelerator has a process of its own.
         return Ok(());
     }
