@@ -155,8 +155,8 @@ impl Engine for Accelerated {
                 }
                 Ok(())
             }
-            (Err(_), Some(twin)) => {
-                if let Some(bytes) = twin.look(slot.bytes_mut())? {
+            (Err(why), Some(twin)) => {
+                if let Some(bytes) = twin.look(slot.bytes_mut(), &why)? {
                     let mib = bytes as f64 / f64::from(1 << 20);
                     log::info!(model = self.name.as_str(); "its CPU twin is loaded, {mib:.1} MiB");
                 }

@@ -29,7 +29,7 @@ pub use engine::Accelerated;
 pub use find::{coral, plugin, processor};
 pub use pool::{reports, shared};
 pub use state::{Condition, Kind, Report};
-pub use twin::Twin;
+pub use twin::{Twin, stood_in};
 
 use tokio::sync::Notify;
 

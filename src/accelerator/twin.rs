@@ -5,11 +5,20 @@ use crate::infer::{Engine, InferError, InputMemory, Runtime, TensorSpec, litert}
 use crate::model::read_verified;
 use crate::telemetry::process::resident_bytes;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A twin that was not needed for so long is let go.
 const KEPT_FOR: Duration = Duration::from_secs(60);
+
+/// Frames of this process that twins answered, and why the first of them was theirs.
+static STOOD_IN: Mutex<Option<(u64, String)>> = Mutex::new(None);
+
+/// How many frames twins answered in this process, and why the first of them was theirs; `None` where none did.
+#[must_use]
+pub fn stood_in() -> Option<(u64, String)> {
+    STOOD_IN.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
 
 /// The twin.
 pub struct Twin {
@@ -40,8 +49,14 @@ impl Twin {
         Ok(Self { runtime, path, threads, tensors, loaded })
     }
 
-    /// Looks at a picture; returns whether it had to be loaded first, and what that took of memory, in bytes.
-    pub fn look(&mut self, picture: &[u8]) -> Result<Option<u64>, InferError> {
+    /// Looks at a picture that is its own for the reason `why`; returns whether it had to be loaded first, and what
+    /// that took of memory, in bytes.
+    pub fn look(&mut self, picture: &[u8], why: &str) -> Result<Option<u64>, InferError> {
+        STOOD_IN
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(|| (0, why.to_owned()))
+            .0 += 1;
         let (loaded, news) = match &mut self.loaded {
             Some(loaded) => (loaded, None),
             none => {

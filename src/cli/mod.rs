@@ -16,7 +16,7 @@ mod setup;
 mod try_model;
 mod worker;
 
-use crate::accelerator::Accelerator;
+use crate::accelerator::{Accelerator, stood_in};
 use crate::infer::{Runtime, find, version_of};
 use crate::model::ModelFiles;
 use crate::model::shipped::{DETECTOR, shipped};
@@ -167,6 +167,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
     if cli.version {
         return say_version();
     }
+    let runs = matches!(cli.command, Some(Command::Run(_)));
     let result = match cli.command {
         Some(Command::Run(run)) => Ok(run.run()),
         Some(Command::Setup(setup)) => setup.run(&mut io::stdout()),
@@ -186,6 +187,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Worker) => worker::run(),
         None => Ok(Exit::Usage),
     };
+    if let Some((frames, why)) = stood_in().filter(|_| !runs) {
+        eprintln!("edgecam: the processor answered {frames} of the accelerator's frames: {why}");
+    }
     result.unwrap_or_else(|e| {
         if e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
             return Exit::Fine;

@@ -146,6 +146,39 @@ fn a_third_partys_delegate_does_its_part_of_a_float_model() {
 }
 
 #[test]
+fn a_command_says_what_the_accelerator_left_to_the_processor() {
+    let Some(scene) = Scene::new() else { return };
+    let coral = format!(
+        "{},device=usb:0,recording={},control={}",
+        delegate().display(),
+        scene.place.path("recording").display(),
+        scene.control.path().display()
+    );
+    let detect = || {
+        let mut detect = edgecam();
+        detect.args(["detect", "--json", "--accelerator", &coral, "--model"]);
+        detect.arg(scene.place.path("m_edgetpu.tflite")).args(&scene.files()[..3]);
+        outcome(&detect.output().expect("edgecam runs"))
+    };
+    let (code, all, stderr) = detect();
+    assert!(code == 0 && stderr.is_empty(), "{code} {stderr}");
+    // The trial is not among the answers it knows: the second picture is lost, and the third comes too soon.
+    scene.control.set("error after 1");
+    let (code, some, stderr) = detect();
+    assert!(
+        code == 0 && stderr.contains("the processor answered 2 of the accelerator's frames: "),
+        "{stderr}"
+    );
+    assert!(stderr.contains("the accelerator failed as told"), "{stderr}");
+    let classes = |text: &str| -> Vec<Value> {
+        text.lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["classes"].clone())
+            .collect()
+    };
+    assert_eq!(classes(&some), classes(&all));
+}
+
+#[test]
 fn what_a_third_partys_delegate_leaves_runs_on_xnnpack() {
     let Some(model) = data("classify/mlperf_tiny_vww_96_float.tflite") else { return };
     let scene = tempfile::tempdir().expect("a folder");
