@@ -6,7 +6,7 @@ port=${PORT:-22022}
 
 # In the guest, as root.
 pi() {
-    ssh -q -p "$port" -i "$guest/key" -o ConnectTimeout=10 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+    ssh -q -p "$port" -i "$guest/key" -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=4 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
         -o ControlMaster=auto -o "ControlPath=$work/ssh" -o ControlPersist=60 root@127.0.0.1 "$@"
 }
 
