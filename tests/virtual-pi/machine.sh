@@ -6,7 +6,7 @@ port=${PORT:-22022}
 
 # In the guest, as root.
 pi() {
-    ssh -q -p "$port" -i "$guest/key" -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=4 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+    ${patience:+timeout --foreground "$patience"} ssh -q -p "$port" -i "$guest/key" -o ConnectTimeout=10 -o ServerAliveInterval=5 -o ServerAliveCountMax=4 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
         -o ControlMaster=auto -o "ControlPath=$work/ssh" -o ControlPersist=60 root@127.0.0.1 "$@"
 }
 
@@ -43,8 +43,9 @@ reboot_pi() {
     within 300 booted_since "$before"
 }
 
-answers() { pi true 2>/dev/null; }
-booted_since() { now=$(pi cat /proc/sys/kernel/random/boot_id 2>/dev/null) && [ -n "$now" ] && [ "$now" != "$1" ]; }
+# A connection that was made while the machine went down says nothing any more.
+answers() { (patience=30; pi true 2>/dev/null); }
+booted_since() { now=$(patience=30; pi cat /proc/sys/kernel/random/boot_id 2>/dev/null) && [ -n "$now" ] && [ "$now" != "$1" ]; }
 
 # Until a command succeeds, at most so many seconds.
 within() {
