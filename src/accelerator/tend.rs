@@ -115,17 +115,19 @@ impl Device {
         let place = desk.place.take();
         drop(desk);
         if let Some(node) = place.filter(|_| !in_order).and_then(|place| (self.spec.node)(&place)) {
-            self.reset(&node);
+            // The first time is news, those of later attempts are not.
+            let level = if care.attempts == 1 { log::Level::Info } else { log::Level::Debug };
+            self.reset(&node, level);
         }
     }
 
-    /// Plugs a device at USB out and in again, where that is permitted.
-    fn reset(&self, node: &Path) {
+    /// Plugs a device at USB out and in again, where that is permitted, and says so at `level`.
+    fn reset(&self, node: &Path, level: log::Level) {
         let name = self.name();
         match usb::reset(node) {
-            Ok(()) => log::debug!(accelerator = name; "accelerator {name}: reset at {}", node.display()),
+            Ok(()) => log::log!(level, accelerator = name; "accelerator {name}: reset at {}", node.display()),
             Err(e) => {
-                log::debug!(accelerator = name; "accelerator {name}: not reset at {}: {e}", node.display());
+                log::log!(level, accelerator = name; "accelerator {name}: not reset at {}: {e}", node.display());
             }
         }
     }
