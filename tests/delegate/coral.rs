@@ -2,8 +2,8 @@
 //! or as badly as a control file says. For tests; never shipped.
 //!
 //! Options: `device` (`usb:0`), `recording` (files, separated by `:`), `control` (a file, see `control.rs`);
-//! where an option is absent, the environment's `CORAL_DEVICE`, `CORAL_RECORDING`, `CORAL_CONTROL`. Others
-//! are accepted, as by libedgetpu. `CORAL_RUNTIME_VERSION` is the number that `edgetpu_version` reports.
+//! where an option is absent, the environment's `CORAL_DEVICE`, `CORAL_RECORDING`, `CORAL_CONTROL`. `Performance`
+//! is traced; others are accepted, as by libedgetpu. `CORAL_RUNTIME_VERSION` is the number that `edgetpu_version` reports.
 #![expect(unsafe_code, reason = "a plugin is called through C, with C's structs")]
 
 mod abi;
@@ -99,6 +99,9 @@ fn create(options: &HashMap<String, String>) -> Result<Coral, String> {
     let device = option("device").unwrap_or_else(|| "any".to_owned());
     let control = Control::new(option("control").map(Into::into), device);
     control.trace("create");
+    if let Some(performance) = options.get("Performance") {
+        control.trace(&format!("performance-{performance}"));
+    }
     match control.command(Moment::Creation)? {
         Command::FailCreate(reason) => return Err(reason),
         Command::Vanish => return Err("device not found".to_owned()),

@@ -168,7 +168,23 @@ usb_coral_comes_back() {
     within 60 accelerator_is ready || exit 1
     within 60 coral_answers || exit 1
     [ "$(pid)" = "$process" ] || fail "another process"
-    rm -r /run/systemd/system/edgecam.service.d
-    systemctl daemon-reload
     echo "$told, then ready"
+}
+usb_coral_is_used_by_itself() {
+    process=$(pid)
+    configure_photos
+    systemctl reload edgecam || fail "reload refused it"
+    is_seeing
+    [ -z "$(workers)" ] || fail "left: $(workers)"
+    # Where the library's own package puts it.
+    ln -s /srv/coral/libcoral.so "/usr/lib/$(uname -m)-linux-gnu/libedgetpu.so.1"
+    configure_coral '"auto"'
+    systemctl reload edgecam || fail "reload refused it"
+    within 60 accelerator_is ready || exit 1
+    within 60 coral_answers || exit 1
+    [ "$(pid)" = "$process" ] || fail "another process"
+    edgecam doctor >/root/doctor 2>&1 || true
+    grep 'coral .* is ready' /root/doctor || fail "doctor does not say so: $(cat /root/doctor)"
+    rm -r /run/systemd/system/edgecam.service.d "/usr/lib/$(uname -m)-linux-gnu/libedgetpu.so.1"
+    systemctl daemon-reload
 }

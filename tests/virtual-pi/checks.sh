@@ -170,4 +170,5 @@ check_7() {
     holds "found by its numbers, open to the service" guest usb_coral_works
     holds "it hangs: it is reset" guest usb_coral_is_reset
     holds "plugged out and in: the CPU twin serves, then it is ready again" guest usb_coral_comes_back
+    holds "\"auto\" finds it and its library" guest usb_coral_is_used_by_itself
 }

@@ -12,9 +12,14 @@ const USED_WITHIN: Duration = Duration::from_secs(5);
 
 /// A daemon on a machine without a Coral, with one on a bus in the config.
 fn waiting(scene: &Scene, device: &str) -> (Daemon, Subscriber, PathBuf) {
+    running(scene, &Scene::edgetpu(device))
+}
+
+/// A daemon on a machine whose Corals are in the folder that it gives.
+fn running(scene: &Scene, accelerator: &str) -> (Daemon, Subscriber, PathBuf) {
     let machine = scene.place.path("machine");
     std::fs::create_dir_all(&machine).expect("the folder is ours");
-    let on = format!("{}\n{}", Scene::edgetpu(device), labels());
+    let on = format!("{accelerator}\n{}", labels());
     scene.write(&[("m", &scene.place.path("m_edgetpu.tflite"), &on)], &scene.album("porch", "m", 30));
     let told = scene.subscribe("accelerators");
     let daemon = scene.run(&[("EDGECAM_TEST_MACHINE", &machine)]);
@@ -74,6 +79,21 @@ fn a_coral_is_meant_by_its_port_or_number() {
     let (why, _) = wait_for_state(&told, "absent");
     assert_eq!(why, "coral 2-3 is not plugged in; there is usb:0 at 2-2, usb:1 at 2-1");
     assert_eq!(state(&told).0, "absent");
+}
+
+#[test]
+fn a_coral_has_the_clock_that_is_asked_for() {
+    let Some(scene) = Scene::new() else { return };
+    plug(&scene.place.path("machine"), "2-1", 4);
+    for (clock, option) in [("low", "performance-Low"), ("max", "performance-Max")] {
+        let on = Scene::edgetpu("usb").replace(" }", &format!(", performance = \"{clock}\" }}"));
+        let (mut daemon, told, _) = running(&scene, &on);
+        wait_for_state(&told, "ready");
+        assert_eq!(scene.control.count_on(option, "usb:0"), 1, "{on}");
+        daemon.signal("-TERM");
+        assert_eq!(daemon.exit(), 0);
+    }
+    assert_eq!(scene.control.count("create"), 2);
 }
 
 #[test]
