@@ -5,8 +5,9 @@ use super::checker::{Checker, within};
 use super::events_checks;
 use super::file;
 use super::lenient::start;
+use super::mqtt::MAX_STRING;
 use super::value::{broker, bytes, default_client_id, duration, expanded, name, printable};
-use super::{Camera, Classify, Collect, Config, MAX_STRING, Model, Mqtt, Places, Share, Thermal, Tls};
+use super::{Camera, Classify, Collect, Config, Model, Mqtt, Places, Share, Thermal, Tls};
 use crate::array::Array;
 use crate::back_off::BackOff;
 use crate::geometry::NormBox;
@@ -274,7 +275,7 @@ fn camera(
 ) -> Option<Camera> {
     let (at, k) = (start(table), table.get_ref());
     let name = c.required(at, "name", k.name.as_ref(), |n| name("camera", n));
-    let source = super::source::source(at, k, c);
+    let source = super::source_checks::source(at, k, c);
     let model = c.required(at, "model", k.model.as_ref(), |wanted| known_model(wanted, file));
     let second = k.classify.as_ref().map(|table| classify(table, file, c));
     let region = c.checked("region", k.region.as_ref(), |&Array([x_min, y_min, x_max, y_max])| {

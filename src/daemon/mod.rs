@@ -10,18 +10,20 @@ mod obey;
 mod plan;
 mod publishing;
 mod recorder;
+mod reload;
 mod report;
 mod shares;
 mod signals;
 mod state_directory;
+mod stop;
+mod tell;
 mod thermal;
 mod tried;
 
 use crate::accelerator;
-use crate::config::{self, Config};
-use crate::control::{self, Listener, Reload, Verdict};
+use crate::config::Config;
+use crate::control::{self, Listener, Reload};
 use crate::infer::{InferError, Runtime};
-use crate::publish::Publication;
 use crate::shutdown::Shutdown;
 use crate::systemd::{self, Notifier};
 use crate::telemetry::machine::Machine;
@@ -32,10 +34,10 @@ pub use plan::files;
 
 use anyhow::Context as _;
 use camera::Context;
-use fleet::{Fleet, ended};
-use plan::Plan;
+use fleet::Fleet;
 use publishing::Publishing;
 use recorder::Recorder;
+use reload::answer;
 use report::Stats;
 use signals::StopSignals;
 pub use state_directory::state_directory;
@@ -51,15 +53,6 @@ use tried::Tried;
 
 /// READY is told at the latest after this: half of the unit's `TimeoutStartSec`.
 const READY_AT_LAST: Duration = Duration::from_secs(45);
-/// Threads that don't end within this are left to the end of the process.
-const STOP_WITHIN: Duration = Duration::from_millis(1800);
-
-/// For what is in view to end, and for the pictures that are being made.
-const LAST_EVENTS_WITHIN: Duration = Duration::from_millis(400);
-
-/// For the models to answer the last frames of files.
-const LAST_ANSWERS_WITHIN: Duration = Duration::from_secs(30);
-
 /// Reads the config again, for a reload.
 pub type Load = Arc<dyn Fn() -> Result<Config, Vec<String>> + Send + Sync>;
 
@@ -259,139 +252,6 @@ impl Daemon {
                 () = stop.recv() => return End::Asked,
             }
         }
-    }
-
-    /// READY once a frame was processed or every camera has ended its first attempt, or `anyway`.
-    fn tell_ready(&mut self, anyway: bool) {
-        if self.ready {
-            return;
-        }
-        let known = || self.fleet.cameras.values().map(|camera| &camera.known);
-        let processed = known().any(|k| k.processed.load(Ordering::Acquire) > 0);
-        if anyway || processed || known().all(|k| k.attempted.load(Ordering::Acquire)) {
-            self.ready = true;
-            self.notifier.ready(&self.status());
-            log::info!("ready after {} ms: {}", self.started.elapsed().as_millis(), self.status());
-        }
-    }
-
-    /// A line for `systemctl status`.
-    fn status(&self) -> String {
-        let online = self.fleet.cameras.values().filter(|c| c.known.online.load(Ordering::Relaxed)).count();
-        let slowed = thermal::in_words(&self.context.dial);
-        let accelerators = accelerators::in_words();
-        format!("{online} of {} cameras online{slowed}{accelerators}", self.fleet.cameras.len())
-    }
-
-    fn tell_stats(&mut self) {
-        let lost = self.recorder.lost.load(Ordering::Relaxed);
-        if lost > self.events_lost {
-            log::warn!("events come faster than they can be written down: {lost} were lost so far");
-            self.events_lost = lost;
-        }
-        let thermal = thermal::figures(self.config.thermal, &self.context.dial);
-        let (mqtt, outbox) = (self.publishing.figures(), self.publishing.outbox());
-        let accelerators = accelerators::figures();
-        let figures = report::Figures { mqtt, outbox, lost, thermal, accelerators };
-        let stats = self.stats.collect(&self.fleet, &figures);
-        self.context.sink.publish(&Publication::Stats(&stats));
-        self.notifier.status(&self.status());
-    }
-
-    /// Publishes `info` from a thread of its own, since checksums take a while.
-    fn tell_info(&self) {
-        let (runtime, sink) = (Arc::clone(&self.runtime), Arc::clone(&self.context.sink));
-        let models = report::models(&self.fleet);
-        let cameras: Vec<String> = self.config.cameras.iter().map(|c| c.name.clone()).collect();
-        let work = move || sink.publish(&Publication::Info(&report::info(&runtime, &models, &cameras)));
-        if let Err(e) = std::thread::Builder::new().name("info".to_owned()).spawn(work) {
-            log::warn!("start a thread for the info topic: {e}");
-        }
-    }
-
-    /// Reads the config again and applies it; a wrong one changes nothing.
-    async fn reload(&mut self, ticker: &mut tokio::time::Interval) -> Verdict {
-        self.notifier.reloading();
-        let verdict = self.try_reload(ticker).await.unwrap_or_else(|problems| Verdict::Refused { problems });
-        self.notifier.ready(&self.status());
-        verdict
-    }
-
-    async fn try_reload(&mut self, ticker: &mut tokio::time::Interval) -> Result<Verdict, Vec<String>> {
-        let (new, plan) = self.plan().await?;
-        let mut changes = self.publishing.reload(&self.config, &new).await;
-        let publishing = &self.publishing;
-        let parked = |camera: &str| publishing.parked(camera);
-        let applied = self.fleet.apply(plan, &self.runtime, &self.context, &parked).await;
-        changes.extend(applied.map_err(|e| vec![format!("{e:#}")])?);
-        // Perhaps those that are left have all ended.
-        self.context.changed.notify_one();
-        let needs_restart = config::restart_needed(&self.first, &new);
-        if new.stats_interval != self.config.stats_interval {
-            *ticker = tokio::time::interval_at(Instant::now() + new.stats_interval, new.stats_interval);
-            changes.push("stats.interval: changed".to_owned());
-        }
-        if new.thermal != self.config.thermal {
-            self.care.configure(new.thermal);
-            changes.push("thermal: changed".to_owned());
-        }
-        self.config = new;
-        self.tell_info();
-        accelerators::tell(self.context.sink.as_ref());
-        Ok(Verdict::Applied { changes, needs_restart })
-    }
-
-    /// Reads the config and tries all that can fail, on a thread of its own: files may be slow, and models
-    /// take a while.
-    async fn plan(&self) -> Result<(Config, Plan), Vec<String>> {
-        let (load, runtime, tried) =
-            (Arc::clone(&self.load), Arc::clone(&self.runtime), Arc::clone(&self.tried));
-        let running = self.fleet.running();
-        let work = move || {
-            let new = load()?;
-            let plan = running.plan(&new, &|files| tried.load(&runtime, files))?;
-            Ok((new, plan))
-        };
-        let done = tokio::task::spawn_blocking(work).await;
-        done.unwrap_or_else(|e| Err(vec![format!("read the config again: {e}")]))
-    }
-
-    /// Cameras and models end and `offline` goes out side by side. At the end of all files the last
-    /// answers go out first.
-    async fn stop(&mut self, end: End) {
-        self.shutdown.trigger();
-        if end == End::NoMoreFrames {
-            self.fleet.finish();
-            Self::wait_for(&self.fleet, LAST_ANSWERS_WITHIN).await;
-        }
-        self.fleet.stop();
-        // The last events go out before `offline`.
-        ended(LAST_EVENTS_WITHIN, || self.fleet.is_blind()).await;
-        self.context.reports = None;
-        self.recorder.finish();
-        ended(LAST_EVENTS_WITHIN, || self.recorder.is_stopped()).await;
-        tokio::join!(Self::wait_for(&self.fleet, STOP_WITHIN), self.publishing.stop());
-        self.fleet.let_go();
-        if let Some(task) = self.control.take() {
-            let _ = tokio::time::timeout(2 * control::LAST_VERDICT_WITHIN, task).await;
-        }
-    }
-
-    async fn wait_for(fleet: &Fleet, within: Duration) {
-        if !ended(within, || fleet.is_stopped()).await {
-            log::warn!("a thread did not end within {within:?}");
-        }
-    }
-}
-
-/// Tells a verdict to the log, and to who asked for the reload, if it was not SIGHUP.
-fn answer(asked: Option<Reload>, verdict: Verdict) {
-    match &verdict {
-        Verdict::Applied { .. } => log::info!("{verdict}"),
-        Verdict::Refused { .. } => log::error!("{verdict}"),
-    }
-    if let Some(reload) = asked {
-        drop(reload.reply.send(verdict));
     }
 }
 
