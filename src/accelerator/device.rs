@@ -24,7 +24,7 @@ const PROBES_WITHIN: Duration = Duration::from_secs(20);
 pub struct Found {
     /// What runs models; none: the processor.
     pub plugin: Option<Plugin>,
-    /// Where it is, if that can be told: one program has it at a time.
+    /// Where it is, if it is a Coral: one program has it at a time.
     pub place: Option<String>,
 }
 
@@ -267,7 +267,7 @@ impl Device {
         self.tell(Condition::Starting, None);
         let failed = |why: String| (Condition::Failed, why);
         let claim = place.as_deref().map(claim).transpose().map_err(failed)?;
-        let host = Host::start(&self.spec.name, &self.spec.library, plugin.as_ref(), claim)
+        let host = Host::start(&self.spec.name, &self.spec.library, plugin.as_ref(), place.as_deref(), claim)
             .map_err(|fault| failed(fault.to_string()))?;
         self.lock().version.clone_from(&host.version);
         (desk.host, desk.place) = (Some(host), place);

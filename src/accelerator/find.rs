@@ -26,8 +26,7 @@ pub fn coral(choice: &CoralChoice, runtime: &Path) -> Result<Arc<Device>, String
         let others: Vec<Coral> = corals.iter().filter(free).cloned().collect();
         let found = at_home.or_else(|| pick(&wanted, &others)).ok_or_else(|| absent(&wanted, &corals))?;
         let clock = performance.map(|clock| ("Performance".to_owned(), clock.as_str().to_owned()));
-        let options = [("device".to_owned(), found.name())].into_iter().chain(clock).collect();
-        let plugin = Some(Plugin { path: library.clone(), options });
+        let plugin = Some(Plugin { path: library.clone(), options: clock.into_iter().collect() });
         Ok(Found { plugin, place: Some(place(found)) })
     };
     let (kind, library) = (Kind::EdgeTpu, runtime.to_owned());
@@ -37,6 +36,15 @@ pub fn coral(choice: &CoralChoice, runtime: &Path) -> Result<Arc<Device>, String
 /// Where a Coral is, which stays: `2-1`, `apex_0`.
 fn place(coral: &Coral) -> String {
     coral.place.trim_start_matches("/dev/").to_owned()
+}
+
+/// The option of libedgetpu that means the Coral at a place: its number, which is another one as soon as one of them
+/// gets its firmware; the library counts them anew for each delegate. The error is that it is not there.
+pub fn number(at: &str) -> Result<(String, String), String> {
+    let corals = coral::list(&machine::root());
+    let coral = corals.iter().find(|coral| place(coral) == at);
+    let coral = coral.ok_or_else(|| absent(&Which::At(at.to_owned()), &corals))?;
+    Ok(("device".to_owned(), coral.name()))
 }
 
 /// The node of the USB Coral at a place, another one after each reset.

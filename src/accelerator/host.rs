@@ -82,12 +82,13 @@ pub struct Load {
 }
 
 impl Host {
-    /// Starts the process for an accelerator called `name` in the log, of which `claim` is kept as long as the
-    /// process lives.
+    /// Starts the process for an accelerator called `name` in the log, the Coral at a place or another one, of
+    /// which `claim` is kept as long as the process lives.
     pub fn start(
         name: &str,
         library: &Path,
         plugin: Option<&Plugin>,
+        coral: Option<&str>,
         claim: Option<OwnedFd>,
     ) -> Result<Self, Fault> {
         bury();
@@ -109,7 +110,11 @@ impl Host {
         }
         let child = Some(child);
         let mut host = Self { child, _claim: claim, channel, frames, answers, said, version: None };
-        let order = Order::Start { library: library.to_owned(), plugin: plugin.cloned() };
+        let order = Order::Start {
+            library: library.to_owned(),
+            plugin: plugin.cloned(),
+            coral: coral.map(str::to_owned),
+        };
         let bells = [host.frames.as_fd(), host.answers.as_fd()];
         let sent = host.channel.send(&order, &bells);
         match sent.map_err(|e| e.to_string()).map(|()| host.answer(STARTS_WITHIN)) {

@@ -33,6 +33,8 @@ pub enum Order {
         library: PathBuf,
         /// What runs the models; none: the processor.
         plugin: Option<Plugin>,
+        /// The place of the Coral it is for.
+        coral: Option<String>,
     },
     /// Load a model.
     Load {

@@ -1,10 +1,11 @@
 //! `edgecam worker`: the process in which an accelerator's delegate runs models, so that one that hangs or
 //! crashes takes nothing else along. It does as it is told over its stdin, and ends with who tells it.
 
+use super::find::number;
 use super::wire::{Answer, Bell, Channel, DONE, FAILED, Frame, Order, wait};
-use crate::infer::Runtime;
 use crate::infer::segments::{Bound, Segments, parts};
 use crate::infer::shared;
+use crate::infer::{Changing, Runtime};
 use crate::model::{Compiled, read_verified};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::collections::BTreeMap;
@@ -25,12 +26,13 @@ pub fn serve(stdin: OwnedFd) -> io::Result<()> {
     end_with(&stdin)?;
     let channel = Channel::of(stdin);
     let (order, descriptors) = channel.receive::<Order>()?;
-    let (Order::Start { library, plugin }, Ok([frames, answers])) =
+    let (Order::Start { library, plugin, coral }, Ok([frames, answers])) =
         (order, <[OwnedFd; 2]>::try_from(descriptors))
     else {
         return Err(io::Error::other("the first order is another one"));
     };
-    let runtime = match Runtime::load_with(Some(&library), plugin.as_ref()) {
+    let number = coral.map(|place| -> Changing { Box::new(move || number(&place)) });
+    let runtime = match Runtime::load_with(Some(&library), plugin.as_ref(), number) {
         Ok(runtime) => runtime,
         Err(e) => return channel.send(&Answer::Failed(e.to_string()), &[]),
     };

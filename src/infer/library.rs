@@ -6,7 +6,7 @@ use super::api::{
     SEVERITY_SILENT,
 };
 use super::elf;
-use super::plugin::Delegates;
+use super::plugin::{Changing, Delegates};
 use crate::accelerator::Plugin;
 use crate::checksum::sha256;
 use std::path::{Path, PathBuf};
@@ -45,12 +45,17 @@ impl Runtime {
     /// Loads the library: `configured`, else `EDGECAM_LITERT`, else the installed one, else
     /// `../litert/libLiteRt.so` beside the program's folder.
     pub fn load(configured: Option<&Path>) -> Result<Arc<Self>, InferError> {
-        Self::load_with(configured, None)
+        Self::load_with(configured, None, None)
     }
 
     /// The same, with a delegate for each model, beside XNNPACK for what it leaves. What a delegate does, it does
     /// to this process: the daemon has another one for that.
-    pub fn load_with(configured: Option<&Path>, plugin: Option<&Plugin>) -> Result<Arc<Self>, InferError> {
+    /// `changing` is an option of it that is asked for anew for each model.
+    pub fn load_with(
+        configured: Option<&Path>,
+        plugin: Option<&Plugin>,
+        changing: Option<Changing>,
+    ) -> Result<Arc<Self>, InferError> {
         let path = find(configured)?;
         let name = path.display().to_string();
         let api = elf::whole(&path).map_err(|e| e.to_string()).and_then(|()| open(&path));
@@ -71,7 +76,7 @@ impl Runtime {
         let environment = create_environment(&api, cpu.is_some()).map_err(|status| {
             InferError::Library(format!("start the runtime library {name}: status {status}"))
         })?;
-        let delegates = plugin.map(Delegates::load).transpose()?;
+        let delegates = plugin.map(|plugin| Delegates::load(plugin, changing)).transpose()?;
         if delegates.is_some() {
             Delegates::register(&api, environment, cpu).map_err(|status| {
                 InferError::Library(format!(

@@ -20,6 +20,7 @@ pub mod tflitec;
 pub mod usb;
 
 pub use library::{Runtime, VERSION, find, version_of};
+pub use plugin::Changing;
 
 use serde::{Deserialize, Serialize};
 use std::any::Any;

@@ -13,6 +13,7 @@ use super::library::open;
 use crate::accelerator::Plugin;
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::fmt;
 use std::path::Path;
 use std::ptr::null_mut;
 use std::sync::Arc;
@@ -51,12 +52,15 @@ type Report = unsafe extern "C" fn(*const c_char);
 type Create = unsafe extern "C" fn(*mut *mut c_char, *mut *mut c_char, usize, Report) -> *mut TfLiteDelegate;
 pub type Destroy = unsafe extern "C" fn(*mut c_void);
 
+/// Gives an option that is another one from delegate to delegate, by its name and value; the error is why there is
+/// none now.
+pub type Changing = Box<dyn Fn() -> Result<(String, String), String> + Send + Sync>;
+
 /// A loaded plugin, ready to make a delegate for each model.
-#[derive(Debug)]
 pub struct Delegates {
     name: String,
-    keys: Vec<CString>,
-    values: Vec<CString>,
+    options: Vec<[CString; 2]>,
+    changing: Option<Changing>,
     create: Create,
     destroy: Destroy,
     version: Option<String>,
@@ -76,18 +80,20 @@ thread_local! {
     static COMPILING: RefCell<Option<Compiling>> = const { RefCell::new(None) };
 }
 
+impl fmt::Debug for Delegates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delegates").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl Delegates {
     /// Loads the library, after a look at what it is and has.
-    pub fn load(plugin: &Plugin) -> Result<Arc<Self>, InferError> {
+    pub fn load(plugin: &Plugin, changing: Option<Changing>) -> Result<Arc<Self>, InferError> {
         let name = plugin.path.display().to_string();
         let refuse = |why: String| InferError::Library(format!("load the delegate {name}: {why}"));
         fits(&plugin.path).map_err(&refuse)?;
-        let text = |text: &String| CString::new(text.as_str());
-        let keys = plugin.options.keys().map(text).collect::<Result<_, _>>();
-        let values = plugin.options.values().map(text).collect::<Result<_, _>>();
-        let (Ok(keys), Ok(values)) = (keys, values) else {
-            return Err(refuse("an option has a NUL in it".to_owned()));
-        };
+        let options = plugin.options.iter().map(|(key, value)| option(key, value));
+        let options = options.collect::<Result<_, _>>().map_err(&refuse)?;
         let library = open(&plugin.path)
             .map_err(|why| refuse(why.strip_prefix(&format!("{name}: ")).unwrap_or(&why).to_owned()))?;
         // SAFETY: the signatures are those of the ABI named above; the library stays loaded for good.
@@ -105,7 +111,7 @@ impl Delegates {
             // SAFETY: `edgetpu_version` gives a NUL-terminated string that lives for good.
             unsafe { CStr::from_ptr(version) }.to_string_lossy().into_owned()
         });
-        Ok(Arc::new(Self { name, keys, values, create, destroy, version }))
+        Ok(Arc::new(Self { name, options, changing, create, destroy, version }))
     }
 
     /// What libedgetpu says of itself, such as `BuildLabel(…), RuntimeVersion(14)`.
@@ -167,8 +173,11 @@ impl Delegates {
 
     /// A delegate as the plugin makes it, or why there is none.
     fn delegate(&self) -> Result<*mut TfLiteDelegate, String> {
-        let pointers = |texts: &[CString]| texts.iter().map(|text| text.as_ptr().cast_mut()).collect();
-        let (mut keys, mut values): (Vec<_>, Vec<_>) = (pointers(&self.keys), pointers(&self.values));
+        let changing = self.changing.as_ref().map(|changing| changing()).transpose()?;
+        let changing = changing.map(|(key, value)| option(&key, &value)).transpose()?;
+        let options = self.options.iter().chain(&changing);
+        let (mut keys, mut values): (Vec<_>, Vec<_>) =
+            options.map(|[key, value]| (key.as_ptr().cast_mut(), value.as_ptr().cast_mut())).unzip();
         // SAFETY: as many keys and values as the count says, NUL-terminated, read during the call only.
         let delegate = unsafe { (self.create)(keys.as_mut_ptr(), values.as_mut_ptr(), keys.len(), report) };
         if delegate.is_null() {
@@ -182,6 +191,14 @@ impl Delegates {
             // It is left alone: to destroy it would be to call into what does not fit.
             Err(why) => Err(format!("{why}; it was built for another TensorFlow Lite than this program's")),
         }
+    }
+}
+
+/// An option as a plugin takes it.
+fn option(key: &str, value: &str) -> Result<[CString; 2], String> {
+    match (CString::new(key), CString::new(value)) {
+        (Ok(key), Ok(value)) => Ok([key, value]),
+        _ => Err("an option has a NUL in it".to_owned()),
     }
 }
 
@@ -301,7 +318,7 @@ mod tests {
 
     fn refused(path: &Path) -> String {
         let plugin = Plugin { path: path.to_owned(), options: [].into() };
-        Delegates::load(&plugin).expect_err("it is no delegate").to_string()
+        Delegates::load(&plugin, None).expect_err("it is no delegate").to_string()
     }
 
     #[test]
@@ -362,8 +379,8 @@ mod tests {
         unsafe extern "C" fn destroy(_: *mut c_void) {}
         let version = |text: &str| {
             let version = Some(text.to_owned());
-            let (name, keys, values) = (String::new(), Vec::new(), Vec::new());
-            Delegates { name, keys, values, create, destroy, version }.runtime_version()
+            let (name, options, changing) = (String::new(), Vec::new(), None);
+            Delegates { name, options, changing, create, destroy, version }.runtime_version()
         };
         assert_eq!(
             version("BuildLabel(COMPILER=6.3.0 20170516,DATE=redacted), RuntimeVersion(14)"),

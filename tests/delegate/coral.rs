@@ -3,11 +3,13 @@
 //!
 //! Options: `device` (`usb:0`), `recording` (files, separated by `:`), `control` (a file, see `control.rs`);
 //! where an option is absent, the environment's `CORAL_DEVICE`, `CORAL_RECORDING`, `CORAL_CONTROL`. `Performance`
-//! is traced; others are accepted, as by libedgetpu. `CORAL_RUNTIME_VERSION` is the number that `edgetpu_version` reports.
+//! is traced; others are accepted, as by libedgetpu. `CORAL_RUNTIME_VERSION` is the number that `edgetpu_version`
+//! reports, and `CORAL_FIRMWARE_OF` a machine whose Corals get firmware, see `firmware.rs`.
 #![expect(unsafe_code, reason = "a plugin is called through C, with C's structs")]
 
 mod abi;
 mod control;
+mod firmware;
 #[expect(dead_code, reason = "a recording is written by the tests")]
 mod recording;
 mod trace;
@@ -97,8 +99,12 @@ fn create(options: &HashMap<String, String>) -> Result<Coral, String> {
         options.get(name).cloned().or_else(variable)
     };
     let device = option("device").unwrap_or_else(|| "any".to_owned());
-    let control = Control::new(option("control").map(Into::into), device);
+    let control = Control::new(option("control").map(Into::into), device.clone());
     control.trace("create");
+    if let Some(machine) = env::var_os("CORAL_FIRMWARE_OF") {
+        let place = firmware::load(Path::new(&machine), &device).ok_or("device not found")?;
+        control.trace(&format!("open-{place}"));
+    }
     if let Some(performance) = options.get("Performance") {
         control.trace(&format!("performance-{performance}"));
     }

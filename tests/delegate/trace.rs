@@ -1,7 +1,8 @@
 //! What a played accelerator did: `CONTROL.status` beside its control file, one line `EVENT DEVICE PID` an
 //! event. It outlives a crashed process, and several may write it.
 //!
-//! Events: `create` (asked for), `performance-Low` (asked for with it), `destroy`, `answer` (right, if late), `unknown` (an answer that was not
+//! Events: `create` (asked for), `performance-Low` (asked for with it), `open-2-1` (which it
+//! is, where Corals get firmware), `destroy`, `answer` (right, if late), `unknown` (an answer that was not
 //! recorded), `fault` (a command other than `ok`, before it is played).
 
 use std::fs::{self, OpenOptions};

@@ -127,7 +127,7 @@ fn same(a: &Answer, b: &Answer) -> bool {
 
 /// What the played Coral has to answer for a picture: what the model at `twin` does.
 fn record_picture(twin: &Path, image: &Path, to: &Path) {
-    let runtime = Runtime::load_with(Some(&library()), None).expect("the runtime loads");
+    let runtime = Runtime::load_with(Some(&library()), None, None).expect("the runtime loads");
     let Model { engine, info } =
         Model::load(&runtime, &ModelFiles::new(twin.to_owned())).expect("the twin loads");
     let mut preprocessor = Preprocessor::of(&info, NormBox::FULL).expect("an image goes in");

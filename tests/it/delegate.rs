@@ -13,7 +13,7 @@ const COMPILED: &str = "edgetpu/mobilenet_v1_0.25_128_quant_edgetpu.tflite";
 const TWIN: &str = "classify/mobilenet_v1_0.25_128_quant.tflite";
 
 fn load(plugin: Option<&Plugin>, model: &Path) -> Result<Loaded, String> {
-    let runtime = Runtime::load_with(Some(&library()), plugin).map_err(|e| e.to_string())?;
+    let runtime = Runtime::load_with(Some(&library()), plugin, None).map_err(|e| e.to_string())?;
     load_in(&runtime, model)
 }
 
@@ -98,7 +98,7 @@ fn the_played_coral_serves_several_models_at_once() {
     let files = format!("{}:{}", plugin.options["recording"], path.display());
     plugin.options.insert("recording".to_owned(), files);
 
-    let runtime = Runtime::load_with(Some(&library()), Some(&plugin)).expect("the runtime loads");
+    let runtime = Runtime::load_with(Some(&library()), Some(&plugin), None).expect("the runtime loads");
     let mut first = load_in(&runtime, &coral.model).expect("it loads");
     let mut second = load_in(&runtime, &second).expect("it loads");
     for _ in 0..2 {

@@ -93,6 +93,37 @@ pub fn plug(root: &Path, place: &str, number: u32) {
 }
 
 #[test]
+fn models_stay_on_their_coral_when_firmware_changes_its_number() {
+    let Some(scene) = Scene::empty() else { return };
+    let machine = scene.place.path("machine");
+    plug(&machine, "2-1", 4);
+    plug(&machine, "2-2", 5);
+    let mut recordings = Vec::new();
+    for (name, compiled, twin) in PAIR {
+        scene.model(name, compiled, twin);
+        scene.record(name, &format!("{name}.tflite"));
+        recordings.push(scene.place.path(name).display().to_string());
+    }
+    let file = |name: &str| scene.place.path(&format!("{name}_edgetpu.tflite"));
+    let [small, large] = [file("small"), file("large")];
+    let cameras = scene.album("porch", "small", 20) + &scene.album("yard", "large", 20);
+    // 2-2 is usb:0 until it is opened, then 2-1 is.
+    let on = format!("{}\n{}", Scene::edgetpu("2-2"), labels());
+    scene.write(&[("small", &small, &on), ("large", &large, &on)], &cameras);
+    let recordings = PathBuf::from(recordings.join(":"));
+    let told = scene.subscribe("accelerators");
+    let daemon = scene.run(&[
+        ("EDGECAM_TEST_MACHINE", &machine),
+        ("CORAL_FIRMWARE_OF", &machine),
+        ("CORAL_RECORDING", &recordings),
+    ]);
+    told.wait("both", |m| m.payload.contains("\"ready\"") && m.payload.contains("\"large\",\"small\""));
+    assert_eq!(["open-2-2", "open-2-1"].map(|event| scene.control.count(event)), [2, 0]);
+    assert_eq!(workers(&daemon).len(), 1);
+    super::assert_known(&scene);
+}
+
+#[test]
 fn two_corals_split_three_cameras() {
     let Some(scene) = Scene::new() else { return };
     let machine = scene.place.path("machine");
