@@ -16,7 +16,13 @@ pub const LIBRARY: &str = "libedgetpu.so.1";
 /// Where packages and builds put it, with `/lib/x-linux-gnu` before `/lib`.
 const FOLDERS: [&str; 3] = ["usr/local/lib", "usr/lib", "lib"];
 /// How to get it.
-pub const INSTALL: &str = "`sudo apt install libedgetpu1-std` from Coral's package source, or for Debian 12 and later a build of github.com/feranick/libedgetpu";
+pub const INSTALL: &str =
+    "install libedgetpu1-std of github.com/feranick/libedgetpu/releases; Coral's own builds are too old";
+
+/// The GCC that Coral's own builds were made with, the last in 2021, each for TensorFlow 2.5 or older: they hand the
+/// runtime a `TfLiteRegistration` that is shorter than it has been since TensorFlow Lite 2.12, which reads beyond its end
+/// (github.com/google-coral/edgetpu/issues/812). TensorFlow of that age is C++17, for which this GCC is too old.
+const LAST_UNFIT_GCC: u32 = 6;
 
 /// How a Coral is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +156,30 @@ pub fn missing(root: &Path) -> Option<String> {
     find_library(root).is_none().then(|| format!("{LIBRARY} is not installed ({INSTALL})"))
 }
 
+/// Why a library can't be used whose `edgetpu_version` is `label`, such as
+/// `BuildLabel(COMPILER=6.3.0 20170516,DATE=redacted,TIME=redacted), RuntimeVersion(14)`.
+#[must_use]
+pub fn unfit(label: &str) -> Option<String> {
+    let (_, compiler) = label.split_once("BuildLabel(COMPILER=")?;
+    let compiler = compiler.split([' ', ',', ')']).next()?;
+    let major: u32 = compiler.split('.').next()?.parse().ok()?;
+    (major <= LAST_UNFIT_GCC).then(|| {
+        format!(
+            "it was built by GCC {compiler} for TensorFlow Lite 2.5 or older, and would crash with today's"
+        )
+    })
+}
+
+/// The same of the file of a library, in which that text lies as it is.
+#[must_use]
+pub fn unfit_file(file: &[u8]) -> Option<String> {
+    const START: &[u8] = b"BuildLabel(";
+    let labels = file.windows(START.len()).enumerate().filter(|(_, bytes)| *bytes == START);
+    labels
+        .map(|(at, _)| &file[at..file.len().min(at + 100)])
+        .find_map(|text| unfit(&String::from_utf8_lossy(text)))
+}
+
 fn entries(folder: &Path) -> impl Iterator<Item = String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().into_string().ok())
@@ -214,6 +244,21 @@ mod tests {
         );
         assert_eq!(corals[3].path(), Path::new("/sys/bus/usb/devices/2-2"));
         assert_eq!((corals[0].path(), corals[0].used), ("/dev/apex_0".into(), true));
+    }
+
+    #[test]
+    fn the_builds_of_coral_itself_do_not_fit() {
+        let own = "BuildLabel(COMPILER=6.3.0 20170516,DATE=redacted,TIME=redacted)";
+        let later = own.replace("6.3.0 20170516", "12.2.0");
+        let why = unfit(&format!("{own}, RuntimeVersion(14)")).expect("too old");
+        assert!(why.starts_with("it was built by GCC 6.3.0 for "), "{why}");
+        for label in [&later, &own.replace("6.3.0 20170516", "Clang 14.0"), "", "BuildLabel(COMPILER="] {
+            assert_eq!(unfit(label), None, "{label}");
+        }
+        let file = [b"\x7fELF\0\x01", own.as_bytes(), b"\0more"].concat();
+        assert_eq!(unfit_file(&file), Some(why));
+        assert_eq!(unfit_file(&[&file[..20], later.as_bytes()].concat()), None);
+        assert_eq!(unfit_file(b""), None);
     }
 
     #[test]

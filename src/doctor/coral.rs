@@ -65,7 +65,10 @@ fn library(board: &Board, any: bool) -> Option<Finding> {
         }
         Ok(Some(_)) if elf::whole(&file).is_err() => "is cut short".to_owned(),
         Ok(Some(_)) if elf::exports(&file, SYMBOL).is_ok_and(|there| there) => {
-            return Some(if any {
+            let unfit = std::fs::read(&file).ok().and_then(|bytes| coral::unfit_file(&bytes));
+            return Some(if let Some(why) = unfit {
+                Finding::warn("edgetpu", format!("{found}: {why}"), INSTALL)
+            } else if any {
                 Finding::ok("edgetpu", format!("{found}, a delegate for TFLite"))
             } else {
                 Finding::note("edgetpu", format!("{found} is there, but no Coral"))

@@ -2,7 +2,8 @@
 //! what it makes before it is used, so that one that does not fit is a sentence and not a crash.
 //!
 //! ABI: `tflite_plugin_create_delegate` of `tensorflow/lite/delegates/external/external_delegate.cc`, and
-//! `TfLiteDelegate` of `tensorflow/lite/core/c/common.h`, as they are since TensorFlow 2.10.
+//! `TfLiteDelegate` of `tensorflow/lite/core/c/common.h`, as they are since TensorFlow 2.10; what a delegate hands the
+//! runtime later (`TfLiteRegistration`) has been the same since 2.17.
 #![expect(unsafe_code, reason = "functions of a C library and the object it makes")]
 
 use super::InferError;
@@ -11,6 +12,7 @@ use super::elf;
 use super::handle::ok;
 use super::library::open;
 use crate::accelerator::Plugin;
+use crate::coral;
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt;
@@ -111,6 +113,9 @@ impl Delegates {
             // SAFETY: `edgetpu_version` gives a NUL-terminated string that lives for good.
             unsafe { CStr::from_ptr(version) }.to_string_lossy().into_owned()
         });
+        if let Some(why) = version.as_deref().and_then(coral::unfit) {
+            return Err(refuse(format!("{why}; {}", coral::INSTALL)));
+        }
         Ok(Arc::new(Self { name, options, changing, create, destroy, version }))
     }
 

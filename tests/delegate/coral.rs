@@ -3,8 +3,8 @@
 //!
 //! Options: `device` (`usb:0`), `recording` (files, separated by `:`), `control` (a file, see `control.rs`);
 //! where an option is absent, the environment's `CORAL_DEVICE`, `CORAL_RECORDING`, `CORAL_CONTROL`. `Performance`
-//! is traced; others are accepted, as by libedgetpu. `CORAL_RUNTIME_VERSION` is the number that `edgetpu_version`
-//! reports, and `CORAL_FIRMWARE_OF` a machine whose Corals get firmware, see `firmware.rs`.
+//! is traced; others are accepted, as by libedgetpu. `CORAL_RUNTIME_VERSION` and `CORAL_COMPILER` are what
+//! `edgetpu_version` reports, and `CORAL_FIRMWARE_OF` a machine whose Corals get firmware, see `firmware.rs`.
 #![expect(unsafe_code, reason = "a plugin is called through C, with C's structs")]
 
 mod abi;
@@ -86,8 +86,9 @@ pub extern "C" fn edgetpu_version() -> *const c_char {
     static VERSION: OnceLock<CString> = OnceLock::new();
     let version = VERSION.get_or_init(|| {
         let number = env::var("CORAL_RUNTIME_VERSION").unwrap_or_else(|_| "14".to_owned());
+        let compiler = env::var("CORAL_COMPILER").unwrap_or_else(|_| "12.2.0".to_owned());
         let text =
-            format!("BuildLabel(COMPILER=rustc,DATE=redacted,TIME=redacted), RuntimeVersion({number})");
+            format!("BuildLabel(COMPILER={compiler},DATE=redacted,TIME=redacted), RuntimeVersion({number})");
         CString::new(text).unwrap_or_default()
     });
     version.as_ptr()

@@ -3,12 +3,14 @@
 //! A board is a text: `/path = line of the file`, `/path := bytes`, `/folder/`, `/link -> /target`, and `$ tool
 //! arguments` with the `> lines` it prints. The report beside it is what has to be found.
 
+use crate::coral::delegate;
 use crate::support::{edgecam, outcome, project};
 use edgecam::config::{self, Config};
 use edgecam::doctor::{Board, Kernel, Report, Space, examine};
 use edgecam::source::listing::{CameraInfo, ModeInfo};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::env::consts::ARCH;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -153,6 +155,25 @@ fn a_pc_with_two_webcams_and_a_coral() {
     let kernel = kernel("6.8.0-45-generic", "x86_64", "x86_64", 4096);
     let live = [camera("v4l2", "/dev/video0", "Integrated Camera: Integrated C", "uvcvideo")];
     assert_report("pc", &examined("pc", kernel, &live, None));
+}
+
+#[test]
+fn a_library_of_coral_itself_is_told() {
+    let label = "BuildLabel(COMPILER=6.3.0 20170516,DATE=redacted,TIME=redacted)";
+    for (more, told) in [
+        ("", "libedgetpu.so.1 is there, but no Coral"),
+        (label, "built by GCC 6.3.0 for TensorFlow Lite 2.5"),
+    ] {
+        let root = tempfile::tempdir().expect("a folder");
+        let library =
+            [fs::read(delegate()).expect("it is built"), more.as_bytes().to_vec(), vec![0]].concat();
+        let path = root.path().join("usr/lib/libedgetpu.so.1");
+        fs::create_dir_all(path.parent().expect("a folder")).expect("ours");
+        fs::write(path, library).expect("ours");
+        let board = Board::at(root.path(), kernel("", ARCH, ARCH, 4096), Box::new(|_, _| None));
+        let report = Report::from(examine(&board, None, &[], (Path::new(STATE), None))).to_string();
+        assert!(report.contains(told), "{report}");
+    }
 }
 
 #[test]

@@ -89,6 +89,23 @@ fn a_runtime_that_is_too_old_for_the_model_is_told() {
     assert_eq!(scene.control.count("create"), 0);
 }
 
+#[test]
+fn a_library_for_an_older_tflite_is_told() {
+    let Some(scene) = Scene::new() else { return };
+    scene.write_plugin(&scene.album("porch", "m", 30));
+    let (told, detections) = (scene.subscribe("accelerators"), scene.subscribe("porch/detections"));
+    let _daemon = scene.run(&[("CORAL_COMPILER", Path::new("6.3.0 20170516"))]);
+    let (why, _) = wait_for_state(&told, "failed");
+    assert!(
+        why.contains(
+            "libcoral.so: it was built by GCC 6.3.0 for TensorFlow Lite 2.5 or older, and would crash"
+        ) && why.contains("; install libedgetpu1-std of github.com/feranick/libedgetpu/releases"),
+        "{why}"
+    );
+    detections.wait("the twin's answers", |m| m.payload.contains("\"classes\""));
+    assert_eq!(scene.control.count("create"), 0);
+}
+
 /// The scores of a picture, of both classes.
 fn scores(detections: &Subscriber) -> [f64; 2] {
     detections.take();
