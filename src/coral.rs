@@ -93,8 +93,7 @@ pub fn is_used(device: &Device) -> bool {
 /// The usable Corals of the machine below `root`, PCIe first as libedgetpu prefers it, in the order of their numbers.
 #[must_use]
 pub fn list(root: &Path) -> Vec<Coral> {
-    let mut cards: Vec<_> = entries(&root.join("dev")).filter(|name| name.starts_with("apex_")).collect();
-    cards.sort();
+    let cards = cards_in_order(root);
     let cards = cards.into_iter().enumerate().map(|(index, name)| {
         let place = format!("/dev/{name}");
         Coral { bus: Bus::Pci, index, node: place.clone().into(), place, used: true, mbit: None }
@@ -110,6 +109,18 @@ pub fn list(root: &Path) -> Vec<Coral> {
         place: device.place,
     });
     cards.chain(usb).collect()
+}
+
+/// `apex_0` and so on in the order of libedgetpu, which is that of the folder of their class, unsorted
+/// (`DriverProvider::EnumerateByClass`).
+fn cards_in_order(root: &Path) -> Vec<String> {
+    let cards = |folder: &str| -> Vec<_> {
+        entries(&root.join(folder)).filter(|name| name.starts_with("apex_")).collect()
+    };
+    let (mut there, order) = (cards("dev"), cards("sys/class/apex"));
+    there.sort();
+    there.sort_by_key(|card| order.iter().position(|known| known == card));
+    there
 }
 
 /// How many PCIe Corals the machine below `root` has, with a driver or without.
@@ -244,6 +255,20 @@ mod tests {
         );
         assert_eq!(corals[3].path(), Path::new("/sys/bus/usb/devices/2-2"));
         assert_eq!((corals[0].path(), corals[0].used), ("/dev/apex_0".into(), true));
+    }
+
+    #[test]
+    fn cards_have_the_order_of_their_class() {
+        let root = tempfile::tempdir().expect("a folder");
+        for card in 0..4 {
+            for folder in ["dev", "sys/class/apex"] {
+                std::fs::create_dir_all(root.path().join(folder).join(format!("apex_{card}"))).expect("ours");
+            }
+        }
+        let order: Vec<_> =
+            entries(&root.path().join("sys/class/apex")).map(|card| format!("/dev/{card}")).collect();
+        let places: Vec<_> = list(root.path()).into_iter().map(|coral| coral.place).collect();
+        assert_eq!(places, order);
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub mod vitals;
 pub mod allocations;
 pub mod array;
 pub mod back_off;
+pub mod busy;
 pub mod checksum;
 pub mod cli;
 pub mod daemon;

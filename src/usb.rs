@@ -50,6 +50,13 @@ impl Device {
     }
 }
 
+/// Whether a program has claimed the first interface of the device at a place: the kernel's `usbfs` is its driver then.
+#[must_use]
+pub fn is_claimed(root: &Path, place: &str) -> bool {
+    let driver = root.join("sys/bus/usb/devices").join(format!("{place}:1.0/driver"));
+    std::fs::read_link(driver).is_ok_and(|driver| driver.ends_with("usbfs"))
+}
+
 /// The devices of the machine below `root`, without hubs of the board itself, in the order of their controllers and
 /// ports (of the paths that the links in `/sys/bus/usb/devices` lead to).
 #[must_use]

@@ -41,6 +41,8 @@ pub struct Spec {
     pub library: PathBuf,
     /// Looks for it before each start of its process.
     pub find: Find,
+    /// Whether the one at a place can be used now; the error is why not.
+    pub usable: fn(&str) -> Result<(), String>,
     /// What is to be reset for a device that is at a place: a USB device's node.
     pub node: fn(&str) -> Option<PathBuf>,
 }
@@ -49,6 +51,8 @@ pub struct Spec {
 pub struct Device {
     pub(super) spec: Spec,
     pub(super) desk: Turns<Desk>,
+    /// Where it is, or was last.
+    place: Mutex<Option<String>>,
     /// Those that engines have, by number.
     models: Mutex<BTreeMap<u32, Arc<Entry>>>,
     /// Counts the changes of those.
@@ -72,8 +76,6 @@ pub(super) struct Desk {
     pub loaded: BTreeSet<u32>,
     /// Did not do what it should.
     pub broken: Option<(Host, Fault)>,
-    /// Where the device is.
-    pub place: Option<String>,
 }
 
 impl std::fmt::Debug for Device {
@@ -95,6 +97,7 @@ impl Device {
         let report = Mutex::new(Report::new(&spec.name, spec.kind));
         let device = Arc::new(Self {
             desk: Turns::default(),
+            place: Mutex::default(),
             models: Mutex::default(),
             changes: AtomicU64::new(0),
             ready: AtomicBool::new(false),
@@ -107,6 +110,11 @@ impl Device {
         let (weak, name) = (Arc::downgrade(&device), format!("accelerator {}", device.spec.name));
         std::thread::Builder::new().name(name).spawn(move || look_after(&weak, &alarm))?;
         Ok(device)
+    }
+
+    /// Where it is, or was when it was last there, if it is a Coral.
+    pub fn place(&self) -> Option<String> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// For people.
@@ -142,6 +150,10 @@ impl Device {
         self.close();
         let entries: Vec<_> = models.values().cloned().collect();
         drop(models);
+        // With more models or fewer, frames take another time.
+        for entry in &entries {
+            entry.first_again();
+        }
         self.lock().of(&entries);
         self.alarm.ring();
     }
@@ -267,10 +279,14 @@ impl Device {
         self.tell(Condition::Starting, None);
         let failed = |why: String| (Condition::Failed, why);
         let claim = place.as_deref().map(claim).transpose().map_err(failed)?;
+        if let Some(place) = &place {
+            (self.spec.usable)(place).map_err(failed)?;
+        }
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&place);
         let host = Host::start(&self.spec.name, &self.spec.library, plugin.as_ref(), place.as_deref(), claim)
             .map_err(|fault| failed(fault.to_string()))?;
         self.lock().version.clone_from(&host.version);
-        (desk.host, desk.place) = (Some(host), place);
+        desk.host = Some(host);
         Ok(())
     }
 

@@ -15,8 +15,9 @@ const USUAL_TIMES: u32 = 5;
 const MOST: Duration = Duration::from_secs(10);
 /// The usual time is the mean of so many.
 const FIRST: u64 = 32;
-/// What a process refused is not tried again before.
-const REFUSED_FOR: Duration = Duration::from_secs(30);
+/// What a process refused is not tried again before, and not before the second when it refused it again: an attempt
+/// takes the accelerator from the other models.
+const REFUSED_FOR: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(600)];
 /// A model that takes so much longer than at first, and at least so long, is slow; and is not any more below the
 /// second.
 const SLOW_TIMES: [u64; 2] = [4, 3];
@@ -34,7 +35,7 @@ pub struct Entry {
     tensors: Tensors,
     /// The process has it.
     serves: AtomicBool,
-    /// When and why the process refused it.
+    /// Why the process refused it, and until when that holds.
     refused: Mutex<Option<(Instant, String)>>,
     /// How long a run took at first, and takes now, in µs.
     usual_us: AtomicU64,
@@ -84,7 +85,12 @@ impl Entry {
     /// Why the process refused it, not long ago.
     pub fn refused(&self) -> Option<String> {
         let refused = self.refusal();
-        refused.as_ref().filter(|(at, _)| at.elapsed() < REFUSED_FOR).map(|(_, why)| why.clone())
+        refused.as_ref().filter(|(until, _)| Instant::now() < *until).map(|(_, why)| why.clone())
+    }
+
+    /// Whether it is to be loaded.
+    pub fn waits(&self) -> bool {
+        !self.serves() && self.refused().is_none()
     }
 
     fn refusal(&self) -> MutexGuard<'_, Option<(Instant, String)>> {
@@ -95,14 +101,21 @@ impl Entry {
     pub fn hand_to(&self, host: &mut Host, within: Duration) -> Result<(), Fault> {
         let handed = self.try_to_hand_to(host, within);
         if let Err(Fault::Refused(why)) = &handed {
-            *self.refusal() = Some((Instant::now(), why.clone()));
+            self.refuse(why);
         }
         handed
+    }
+
+    fn refuse(&self, why: &str) {
+        let mut refused = self.refusal();
+        let time = REFUSED_FOR[usize::from(refused.is_some())];
+        *refused = Some((Instant::now() + time, why.to_owned()));
     }
 
     fn try_to_hand_to(&self, host: &mut Host, within: Duration) -> Result<(), Fault> {
         let (input, outputs) = host.load(&self.load, within)?;
         if let Some(why) = self.tensors.misfit(&input, &outputs) {
+            host.unload(self.load.id)?;
             return Err(Fault::Refused(format!("model {}: {why}", self.name)));
         }
         let took = host.bind(self.tensors.memory.as_fd(), within)?;
@@ -112,6 +125,11 @@ impl Entry {
         self.first.store(1, Ordering::Relaxed);
         self.serves.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Measures its usual time anew.
+    pub fn first_again(&self) {
+        self.first.store(0, Ordering::Relaxed);
     }
 
     /// How long a frame may take.
@@ -140,7 +158,7 @@ impl Entry {
         let ms = |us: u64| us as f64 / 1000.0;
         (recent > usual * times && recent > SLOW_AT_LEAST_US).then(|| {
             format!(
-                "model {} takes {:.0} ms a frame, {:.1} ms at first; it may be hot, or at a slow port",
+                "model {} takes {:.0} ms a frame, {:.1} ms at first; the accelerator may be hot, at a slow port, or busy with other models",
                 self.name,
                 ms(recent),
                 ms(usual)
@@ -202,6 +220,21 @@ mod tests {
         ] {
             assert!(ours.misfit(&input, &outputs).is_some(), "{input:?} {outputs:?}");
         }
+    }
+
+    #[test]
+    fn what_was_refused_twice_waits_long() {
+        let entry = Entry::new("m", Load { id: 0, files: Vec::new(), threads: 1 }, tensors(), true);
+        assert!(entry.waits());
+        for time in [REFUSED_FOR[0], REFUSED_FOR[1], REFUSED_FOR[1]] {
+            let before = Instant::now();
+            entry.refuse("it is another model");
+            assert!(!entry.waits() && entry.refused().as_deref() == Some("it is another model"));
+            let (until, _) = entry.refusal().clone().expect("it was refused");
+            assert!(until >= before + time && until <= Instant::now() + time);
+        }
+        entry.lose();
+        assert!(entry.waits(), "another process may take it");
     }
 
     #[test]

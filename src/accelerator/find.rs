@@ -1,13 +1,21 @@
 //! From what the user asks for to the device that is there.
 
 use super::device::{Device, Found, Spec};
-use super::pool::{shared, taken};
+use super::pool::{self, shared};
 use super::state::Kind;
 use super::{CoralChoice, Plugin, Which};
+use crate::busy;
 use crate::coral::{self, Bus, Coral};
 use crate::telemetry::machine;
+use crate::usb;
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// For udev to give a device that has just come to its group.
+const RULES_WITHIN: Duration = Duration::from_secs(1);
 
 /// The Coral of a choice, which need not be plugged in; `runtime` is LiteRT's library. The error is what is missing
 /// beside it. However it is asked for, a Coral is one device, known by its place; its clock is the one that was
@@ -16,21 +24,57 @@ pub fn coral(choice: &CoralChoice, runtime: &Path) -> Result<Arc<Device>, String
     let library = coral::library(choice.library.as_deref())?;
     let wanted = choice.device.clone();
     let home = pick(&wanted, &coral::list(&machine::root())).map(place);
+    if let Some(device) = home.as_deref().and_then(pool::at) {
+        return Ok(device);
+    }
     let name = home.as_ref().map_or_else(|| wanted.to_string(), |place| Which::At(place.clone()).to_string());
     let (own, performance) = (name.clone(), choice.performance);
     let find = move || {
         let corals = coral::list(&machine::root());
         // Another port is as good, if no other device is there.
-        let free = |coral: &&Coral| !taken(&own, &Which::At(place(coral)).to_string());
+        let free = |coral: &&Coral| user(&own, &place(coral)).is_none();
         let at_home = home.as_ref().and_then(|home| corals.iter().find(|coral| place(coral) == *home));
         let others: Vec<Coral> = corals.iter().filter(free).cloned().collect();
-        let found = at_home.or_else(|| pick(&wanted, &others)).ok_or_else(|| absent(&wanted, &corals))?;
+        let found = at_home.filter(free).or_else(|| pick(&wanted, &others));
+        let found = found.ok_or_else(|| match pick(&wanted, &corals).map(place) {
+            Some(place) => used(&place, &user(&own, &place).unwrap_or_default()),
+            None => absent(&wanted, &corals),
+        })?;
         let clock = performance.map(|clock| ("Performance".to_owned(), clock.as_str().to_owned()));
         let plugin = Some(Plugin { path: library.clone(), options: clock.into_iter().collect() });
         Ok(Found { plugin, place: Some(place(found)) })
     };
     let (kind, library) = (Kind::EdgeTpu, runtime.to_owned());
-    start(&name.clone(), Spec { name, kind, library, find: Box::new(find), node })
+    start(&name.clone(), Spec { name, kind, library, find: Box::new(find), usable, node })
+}
+
+/// The name of another device than the one known as `own` that a Coral is.
+fn user(own: &str, place: &str) -> Option<String> {
+    pool::other(own, &Which::At(place.to_owned()).to_string(), place)
+}
+
+/// Whether the Coral at a place can be opened, as far as that is seen without. libedgetpu tries it for 25 s and does not
+/// tell why it could not (`CreateRawUsbDeviceWithRetry` in `driver/usb/usb_driver.cc`), and it resets a device that
+/// another program has, which ends that program (`PrepareUsbDevice`).
+fn usable(at: &str) -> Result<(), String> {
+    let Some(node) = node(at) else { return Ok(()) };
+    if usb::is_claimed(&machine::root(), at) {
+        return Err(format!("{}: one program can have a Coral at a time", busy::describe(&node)));
+    }
+    let deadline = Instant::now() + RULES_WITHIN;
+    while let Err(e) = File::options().read(true).write(true).open(&node) {
+        if e.kind() != ErrorKind::PermissionDenied {
+            break;
+        }
+        if Instant::now() >= deadline {
+            return Err(format!(
+                "open {}: permission denied; whoever runs edgecam must be in the group plugdev, and the udev rules of its package be there",
+                node.display()
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }
 
 /// Where a Coral is, which stays: `2-1`, `apex_0`.
@@ -70,7 +114,7 @@ pub fn processor(runtime: &Path) -> Result<Arc<Device>, String> {
 /// What is not looked for.
 fn elsewhere(name: String, kind: Kind, runtime: &Path, found: Found) -> Spec {
     let find = Box::new(move || Ok(found.clone()));
-    Spec { name, kind, library: runtime.to_owned(), find, node: |_| None }
+    Spec { name, kind, library: runtime.to_owned(), find, usable: |_| Ok(()), node: |_| None }
 }
 
 fn start(key: &str, spec: Spec) -> Result<Arc<Device>, String> {
@@ -87,6 +131,11 @@ fn pick<'a>(device: &Which, corals: &'a [Coral]) -> Option<&'a Coral> {
         Which::Index(index) => corals.get(*index),
         Which::At(at) => corals.iter().find(|coral| place(coral) == *at),
     }
+}
+
+/// Why it is not this device's.
+fn used(place: &str, by: &str) -> String {
+    format!("the Coral at {place} is in use as accelerator {by}; a restart of edgecam has them share it")
 }
 
 /// Why there is none.

@@ -25,10 +25,20 @@ pub fn shared(key: &str, mut spec: Spec) -> std::io::Result<Arc<Device>> {
     Ok(device)
 }
 
-/// Whether another device than `own` is known as `key`.
-pub fn taken(own: &str, key: &str) -> bool {
+/// The device that works, or last worked, with what is at a place.
+pub fn at(place: &str) -> Option<Arc<Device>> {
     let devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
-    own != key && devices.iter().any(|(k, device)| k == key && device.strong_count() > 0)
+    let mut devices = devices.iter().filter_map(|(_, device)| device.upgrade());
+    devices.find(|device| device.place().as_deref() == Some(place))
+}
+
+/// The name of another device than the one known as `own` that is known as `key`, or is at a place.
+pub fn other(own: &str, key: &str, place: &str) -> Option<String> {
+    let devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
+    let others = devices.iter().filter(|(k, _)| k != own);
+    let mut others = others.filter_map(|(k, device)| Some((k, device.upgrade()?)));
+    let other = others.find(|(k, device)| *k == key || device.place().as_deref() == Some(place));
+    other.map(|(_, device)| device.name().to_owned())
 }
 
 /// All that are in use, by name.

@@ -62,8 +62,12 @@ pub fn look_after(device: &Weak<Device>, alarm: &Alarm) {
 impl Device {
     /// Does what has to be done now.
     fn tend(&self, care: &mut Care) {
-        let mut desk = self.desk.take();
         let (wanted, changes) = self.wanted();
+        if wanted.iter().any(|entry| entry.waits()) {
+            // Whoever has a frame does not wait for what may take long.
+            self.close();
+        }
+        let mut desk = self.desk.take();
         if let Some(fault) = desk.host.as_mut().and_then(Host::died) {
             self.give_up(&mut desk, fault);
         }
@@ -78,10 +82,6 @@ impl Device {
         {
             self.tell(condition, Some(why));
             return care.failed(condition);
-        }
-        if wanted.iter().any(|entry| !entry.serves() && entry.refused().is_none()) {
-            // Whoever has a frame does not wait for what may take long.
-            self.close();
         }
         if let Err(fault) = load(&mut desk, &wanted, care) {
             self.give_up(&mut desk, fault);
@@ -112,9 +112,9 @@ impl Device {
             desk.broken = Some((host, fault));
             return;
         }
-        let place = desk.place.take();
         drop(desk);
-        if let Some(node) = place.filter(|_| !in_order).and_then(|place| (self.spec.node)(&place)) {
+        let place = self.place().filter(|place| !in_order && (self.spec.usable)(place).is_ok());
+        if let Some(node) = place.and_then(|place| (self.spec.node)(&place)) {
             // The first time is news, those of later attempts are not.
             let level = if care.attempts == 1 { log::Level::Info } else { log::Level::Debug };
             self.reset(&node, level);
@@ -143,7 +143,7 @@ fn load(desk: &mut Desk, wanted: &[Arc<Entry>], care: &mut Care) -> Result<(), F
         host.unload(id)?;
         loaded.remove(&id);
     }
-    for entry in wanted.iter().filter(|entry| !entry.serves() && entry.refused().is_none()) {
+    for entry in wanted.iter().filter(|entry| entry.waits()) {
         let started = Instant::now();
         match entry.hand_to(host, care.patience()) {
             Ok(()) => {

@@ -113,6 +113,7 @@ impl Worker {
             }
             Order::Unload { id } => {
                 self.models.remove(&id);
+                self.loaded.take_if(|(loaded, _)| *loaded == id);
                 Ok(Answer::Unloaded)
             }
         }

@@ -2,9 +2,9 @@
 
 use super::video::{self, Node};
 use super::{Board, Finding};
+use crate::busy::holder;
 use crate::config::{self, Config, Source};
 use crate::source::listing::{CameraInfo, ModeInfo};
-use crate::source::v4l2::holder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

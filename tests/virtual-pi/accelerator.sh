@@ -154,6 +154,22 @@ usb_coral_is_reset() {
     within 60 accelerator_is ready || exit 1
     journal_says 'coral 1-1: reset at /dev/bus/usb/' && dmesg | grep 'reset .* USB device' | tail -n 1
 }
+usb_coral_may_not_be_opened() {
+    systemctl stop edgecam
+    node=/dev/$(sed -n 's/^DEVNAME=//p' "$(usb_coral)/uevent")
+    chmod 600 "$node"
+    mark
+    systemctl start edgecam
+    within 60 accelerator_is failed || exit 1
+    within 60 twin_answers || exit 1
+    told=$(accelerator_told)
+    case $told in *'permission denied'*) ;; *) fail "the reason is: $told" ;; esac
+    chmod 660 "$node"
+    mark
+    within 60 accelerator_is ready || exit 1
+    within 60 coral_answers || exit 1
+    echo "$told"
+}
 usb_coral_comes_back() {
     process=$(pid)
     mark

@@ -169,6 +169,7 @@ check_7() {
     echo "7. (a Coral at USB, as the system sees one)"
     holds "found by its numbers, open to the service" guest usb_coral_works
     holds "it hangs: it is reset" guest usb_coral_is_reset
+    holds "it may not be opened: that is told" guest usb_coral_may_not_be_opened
     holds "plugged out and in: the CPU twin serves, then it is ready again" guest usb_coral_comes_back
     holds "\"auto\" finds it and its library" guest usb_coral_is_used_by_itself
 }

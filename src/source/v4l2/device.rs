@@ -2,7 +2,8 @@
 
 use super::super::SourceError;
 use super::choose::Wanted;
-use super::{busy, modes};
+use super::modes;
+use crate::busy;
 use crate::source::v4l2::Mode;
 use nokhwa::utils::{ApiBackend, CameraIndex};
 use rustix::io::Errno;

@@ -1,14 +1,12 @@
 //! V4L2 cameras: found with nokhwa, streamed through the `v4l` crate under it, whose stream can be
 //! waited for, is cut to the bytes used, and carries the driver's time.
 
-mod busy;
 mod choose;
 mod device;
 mod modes;
 mod stream;
 mod unpad;
 
-pub use busy::holder;
 pub use choose::{Choice, Wanted, choose};
 pub use device::{Node, nodes};
 pub use modes::{Mode, Rate, pixel_format};

@@ -1,7 +1,7 @@
 //! Corals that are there, come later, and go.
 
 use super::sharing::plug;
-use super::{Scene, labels, state, until, wait_for_state};
+use super::{Scene, labels, state, states, until, wait_for_state, workers};
 use crate::broker::Subscriber;
 use crate::daemon::Daemon;
 use serde_json::Value;
@@ -94,6 +94,44 @@ fn a_coral_has_the_clock_that_is_asked_for() {
         assert_eq!(daemon.exit(), 0);
     }
     assert_eq!(scene.control.count("create"), 2);
+}
+
+#[test]
+fn a_coral_of_another_program_is_left_to_it() {
+    let Some(scene) = Scene::new() else { return };
+    let machine = scene.place.path("machine");
+    plug(&machine, "2-1", 4);
+    // The kernel's driver for what a program has claimed.
+    let interface = machine.join("sys/bus/usb/devices/2-1:1.0");
+    std::fs::create_dir(&interface).expect("the folder is ours");
+    std::os::unix::fs::symlink("../../drivers/usbfs", interface.join("driver")).expect("the folder is ours");
+    let (_daemon, told, _) = waiting(&scene, "usb");
+    let detections = scene.subscribe("porch/detections");
+    let (why, _) = wait_for_state(&told, "failed");
+    assert_eq!(why, "in use by another program: one program can have a Coral at a time");
+    detections.wait("the twin's answers", |m| m.payload.contains("\"classes\""));
+    assert_eq!(scene.control.count("create"), 0);
+    std::fs::remove_file(interface.join("driver")).expect("it is there");
+    let (_, time) = wait_for_state(&told, "ready");
+    assert!(time < USED_WITHIN, "{time:?}");
+}
+
+#[test]
+fn a_model_that_comes_later_shares_the_coral_that_came_later() {
+    let Some(scene) = Scene::new() else { return };
+    let (daemon, told, machine) = waiting(&scene, "usb");
+    wait_for_state(&told, "absent");
+    plug(&machine, "2-1", 4);
+    wait_for_state(&told, "ready");
+    let model = scene.place.path("m_edgetpu.tflite");
+    let with = |device: &str| format!("{}\n{}", Scene::edgetpu(device), labels());
+    let cameras = scene.album("porch", "m", 30) + &scene.album("yard", "n", 30);
+    scene.write(&[("m", &model, &with("usb")), ("n", &model, &with("2-1"))], &cameras);
+    daemon.signal("-HUP");
+    told.wait("both", |m| m.payload.contains("\"ready\"") && m.payload.contains("\"m\",\"n\""));
+    assert_eq!(states(&told).len(), 1);
+    assert_eq!(workers(&daemon).len(), 1);
+    super::assert_known(&scene);
 }
 
 #[test]

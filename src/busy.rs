@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// In words, ready for a message: `in use by pid 812 (motion)`. The one that asks has it open too.
+#[must_use]
 pub fn describe(device: &Path) -> String {
     let holder = fs::canonicalize(device).ok().and_then(|device| holder(Path::new("/proc"), &device));
     match (holder, ours(device)) {
