@@ -4,6 +4,7 @@
 
 use super::Plugin;
 use crate::infer::TensorSpec;
+use crate::telemetry::machine;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::{read, write};
 use rustix::net::{
@@ -146,7 +147,8 @@ impl AsFd for Channel {
 /// that the kernel forgets with who has it (abstract sockets, unix(7)).
 pub fn claim(place: &str) -> Result<OwnedFd, String> {
     let claimed = || -> io::Result<OwnedFd> {
-        let name = SocketAddrUnix::new_abstract_name(format!("edgecam/{place}").as_bytes())?;
+        let name = format!("edgecam{}", machine::root().join(place).display());
+        let name = SocketAddrUnix::new_abstract_name(name.as_bytes())?;
         let flags = SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         bind(&socket, &name)?;
