@@ -167,28 +167,24 @@ pub fn missing(root: &Path) -> Option<String> {
     find_library(root).is_none().then(|| format!("{LIBRARY} is not installed ({INSTALL})"))
 }
 
-/// Why a library can't be used whose `edgetpu_version` is `label`, such as
-/// `BuildLabel(COMPILER=6.3.0 20170516,DATE=redacted,TIME=redacted), RuntimeVersion(14)`.
+/// Why a library can't be used that says of itself `COMPILER=6.3.0 20170516,DATE=redacted,TIME=redacted`, in
+/// `edgetpu_version` and, by itself, in its file (`port/default/builddata.h`).
 #[must_use]
-pub fn unfit(label: &str) -> Option<String> {
-    let (_, compiler) = label.split_once("BuildLabel(COMPILER=")?;
-    let compiler = compiler.split([' ', ',', ')']).next()?;
-    let major: u32 = compiler.split('.').next()?.parse().ok()?;
-    (major <= LAST_UNFIT_GCC).then(|| {
+pub fn unfit(told: &[u8]) -> Option<String> {
+    const START: &[u8] = b"COMPILER=";
+    let places = told.windows(START.len()).enumerate().filter(|(_, bytes)| *bytes == START);
+    let mut compilers =
+        places.filter_map(|(at, _)| told[at + START.len()..].split(|&b| b == b' ' || b == b',').next());
+    let old = |compiler: &[u8]| {
+        let compiler = std::str::from_utf8(compiler).ok()?;
+        let major: u32 = compiler.split('.').next()?.parse().ok()?;
+        (major <= LAST_UNFIT_GCC).then(|| compiler.to_owned())
+    };
+    compilers.find_map(old).map(|compiler| {
         format!(
             "it was built by GCC {compiler} for TensorFlow Lite 2.5 or older, and would crash with today's"
         )
     })
-}
-
-/// The same of the file of a library, in which that text lies as it is.
-#[must_use]
-pub fn unfit_file(file: &[u8]) -> Option<String> {
-    const START: &[u8] = b"BuildLabel(";
-    let labels = file.windows(START.len()).enumerate().filter(|(_, bytes)| *bytes == START);
-    labels
-        .map(|(at, _)| &file[at..file.len().min(at + 100)])
-        .find_map(|text| unfit(&String::from_utf8_lossy(text)))
 }
 
 fn entries(folder: &Path) -> impl Iterator<Item = String> {
@@ -273,17 +269,16 @@ mod tests {
 
     #[test]
     fn the_builds_of_coral_itself_do_not_fit() {
-        let own = "BuildLabel(COMPILER=6.3.0 20170516,DATE=redacted,TIME=redacted)";
+        let own = "COMPILER=6.3.0 20170516,DATE=redacted,TIME=redacted";
         let later = own.replace("6.3.0 20170516", "12.2.0");
-        let why = unfit(&format!("{own}, RuntimeVersion(14)")).expect("too old");
+        let why = unfit(format!("BuildLabel({own}), RuntimeVersion(14)").as_bytes()).expect("too old");
         assert!(why.starts_with("it was built by GCC 6.3.0 for "), "{why}");
-        for label in [&later, &own.replace("6.3.0 20170516", "Clang 14.0"), "", "BuildLabel(COMPILER="] {
-            assert_eq!(unfit(label), None, "{label}");
+        let clang = own.replace("6.3.0 20170516", "Clang 14.0");
+        for label in [&later, &clang, "", "COMPILER=", "COMPILER=,"] {
+            assert_eq!(unfit(label.as_bytes()), None, "{label}");
         }
-        let file = [b"\x7fELF\0\x01", own.as_bytes(), b"\0more"].concat();
-        assert_eq!(unfit_file(&file), Some(why));
-        assert_eq!(unfit_file(&[&file[..20], later.as_bytes()].concat()), None);
-        assert_eq!(unfit_file(b""), None);
+        let file = [b"\x7fELF\0\xffBuildLabel(%s)\0COMPILER=\0", own.as_bytes(), b"\0more"].concat();
+        assert_eq!(unfit(&file), Some(why));
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl Entry {
     /// Takes down how long a frame took: a mean of the last ones, the newest of them counting an eighth.
     pub fn took(&self, time: Duration) {
         let (time, n) = (time.as_micros() as u64, self.first.load(Ordering::Relaxed));
-        let before = self.recent_us.load(Ordering::Relaxed);
+        let before = if n == 0 { time } else { self.recent_us.load(Ordering::Relaxed) };
         self.recent_us.store((before * 7 + time) / 8, Ordering::Relaxed);
         if n < FIRST {
             // Not the trial alone: what shares the accelerator slows the frames.
@@ -250,6 +250,9 @@ mod tests {
         assert!(entry.slow(Condition::Slow).is_some(), "not quick enough again");
         (0..100).for_each(|_| entry.took(Duration::from_millis(40)));
         assert!(entry.slow(Condition::Ready).expect("slow").contains("takes 40 ms a frame, 7.0 ms at first"));
+        entry.first_again();
+        entry.took(Duration::from_millis(5));
+        assert_eq!(entry.slow(Condition::Ready), None, "it was, with another model");
         entry.usual_us.store(400_000, Ordering::Relaxed);
         assert_eq!(entry.deadline(), Duration::from_secs(2));
         entry.usual_us.store(4_000_000, Ordering::Relaxed);

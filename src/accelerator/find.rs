@@ -8,6 +8,7 @@ use crate::busy;
 use crate::coral::{self, Bus, Coral};
 use crate::telemetry::machine;
 use crate::usb;
+use rustix::io::Errno;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ const RULES_WITHIN: Duration = Duration::from_secs(1);
 pub fn coral(choice: &CoralChoice, runtime: &Path) -> Result<Arc<Device>, String> {
     let library = coral::library(choice.library.as_deref())?;
     let wanted = choice.device.clone();
-    let home = pick(&wanted, &coral::list(&machine::root())).map(place);
+    let home = home(&wanted, &coral::list(&machine::root()));
     if let Some(device) = home.as_deref().and_then(pool::at) {
         return Ok(device);
     }
@@ -67,10 +68,12 @@ fn usable(at: &str) -> Result<(), String> {
             break;
         }
         if Instant::now() >= deadline {
-            return Err(format!(
-                "open {}: permission denied; whoever runs edgecam must be in the group plugdev, and the udev rules of its package be there",
-                node.display()
-            ));
+            let advice = if e.raw_os_error() == Some(Errno::PERM.raw_os_error()) {
+                "the service needs DeviceAllow=char-usb_device rw, a container the device"
+            } else {
+                "whoever runs edgecam must be in the group plugdev, and the udev rules of its package be there"
+            };
+            return Err(format!("open {}: {e}; {advice}", node.display()));
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -119,6 +122,14 @@ fn elsewhere(name: String, kind: Kind, runtime: &Path, found: Found) -> Spec {
 
 fn start(key: &str, spec: Spec) -> Result<Arc<Device>, String> {
     shared(key, spec).map_err(|e| format!("start a thread for an accelerator: {e}"))
+}
+
+/// The place of the one that is meant, which need not be there if it is meant by its place.
+pub fn home(device: &Which, corals: &[Coral]) -> Option<String> {
+    match device {
+        Which::At(place) => Some(place.clone()),
+        _ => pick(device, corals).map(place),
+    }
 }
 
 /// The one that is meant.

@@ -26,7 +26,7 @@ pub use choice::{
 };
 pub use device::{Device, Find, Found, Spec};
 pub use engine::Accelerated;
-pub use find::{coral, plugin, processor};
+pub use find::{coral, home, plugin, processor};
 pub use pool::{reports, shared};
 pub use state::{Condition, Kind, Report};
 pub use twin::{Twin, stood_in};

@@ -1,7 +1,7 @@
 //! With several Corals, models and their cameras are split among those that are there.
 
 use super::plan::files;
-use crate::accelerator::{Accelerator, CoralChoice, Which, assign};
+use crate::accelerator::{self, Accelerator, CoralChoice, Which, assign};
 use crate::config::{Camera, Model, Share};
 use crate::coral::{self, Bus, Coral};
 use crate::model::Compiled;
@@ -32,6 +32,15 @@ fn split(
     corals: &[Coral],
     wanted: &dyn Fn(&Model) -> Option<CoralChoice>,
 ) -> Vec<Model> {
+    // Numbers are those of now: they change as soon as the first Coral is used.
+    for model in &mut models {
+        if let Accelerator::EdgeTpu(CoralChoice { device, .. }) = &mut model.accelerator
+            && matches!(device, Which::Usb(Some(_)) | Which::Pci(Some(_)) | Which::Index(_))
+            && let Some(place) = accelerator::home(device, corals)
+        {
+            *device = Which::At(place);
+        }
+    }
     for device in [Which::Any, Which::Usb(None), Which::Pci(None)] {
         let fits = |coral: &&Coral| match device {
             Which::Usb(_) => coral.bus == Bus::Usb,
@@ -117,7 +126,7 @@ mod tests {
                 ("x".to_owned(), on("edgetpu:2-1"), "a c".to_owned()),
                 ("x#2".to_owned(), on("edgetpu:2-2"), "b".to_owned()),
                 ("y".to_owned(), Accelerator::Cpu, "d".to_owned()),
-                ("z".to_owned(), on("edgetpu:usb:1"), "e".to_owned()),
+                ("z".to_owned(), on("edgetpu:2-2"), "e".to_owned()),
             ]
         );
     }

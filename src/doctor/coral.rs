@@ -65,7 +65,7 @@ fn library(board: &Board, any: bool) -> Option<Finding> {
         }
         Ok(Some(_)) if elf::whole(&file).is_err() => "is cut short".to_owned(),
         Ok(Some(_)) if elf::exports(&file, SYMBOL).is_ok_and(|there| there) => {
-            let unfit = std::fs::read(&file).ok().and_then(|bytes| coral::unfit_file(&bytes));
+            let unfit = std::fs::read(&file).ok().and_then(|bytes| coral::unfit(&bytes));
             return Some(if let Some(why) = unfit {
                 Finding::warn("edgetpu", format!("{found}: {why}"), INSTALL)
             } else if any {

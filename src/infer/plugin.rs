@@ -113,7 +113,7 @@ impl Delegates {
             // SAFETY: `edgetpu_version` gives a NUL-terminated string that lives for good.
             unsafe { CStr::from_ptr(version) }.to_string_lossy().into_owned()
         });
-        if let Some(why) = version.as_deref().and_then(coral::unfit) {
+        if let Some(why) = version.as_deref().and_then(|version| coral::unfit(version.as_bytes())) {
             return Err(refuse(format!("{why}; {}", coral::INSTALL)));
         }
         Ok(Arc::new(Self { name, options, changing, create, destroy, version }))

@@ -159,7 +159,7 @@ fn a_pc_with_two_webcams_and_a_coral() {
 
 #[test]
 fn a_library_of_coral_itself_is_told() {
-    let label = "BuildLabel(COMPILER=6.3.0 20170516,DATE=redacted,TIME=redacted)";
+    let label = "\0COMPILER=6.3.0 20170516,DATE=redacted,TIME=redacted";
     for (more, told) in [
         ("", "libedgetpu.so.1 is there, but no Coral"),
         (label, "built by GCC 6.3.0 for TensorFlow Lite 2.5"),

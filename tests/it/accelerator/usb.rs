@@ -125,9 +125,25 @@ fn a_model_that_comes_later_shares_the_coral_that_came_later() {
     wait_for_state(&told, "ready");
     let model = scene.place.path("m_edgetpu.tflite");
     let with = |device: &str| format!("{}\n{}", Scene::edgetpu(device), labels());
-    let cameras = scene.album("porch", "m", 30) + &scene.album("yard", "n", 30);
-    scene.write(&[("m", &model, &with("usb")), ("n", &model, &with("2-1"))], &cameras);
+    let one = scene.album("porch", "m", 30);
+    let both = format!("{one}{}", scene.album("yard", "n", 30));
+    let models = [("m", &*model, &*with("usb")), ("n", &*model, &*with("2-1"))];
+    scene.write(&models, &both);
     daemon.signal("-HUP");
+    told.wait("both", |m| m.payload.contains("\"ready\"") && m.payload.contains("\"m\",\"n\""));
+    // The same while it is away for a moment.
+    scene.write(&models[..1], &one);
+    daemon.signal("-HUP");
+    told.wait("the first", |m| m.payload.contains("\"ready\"") && m.payload.contains("[\"m\"]"));
+    std::fs::remove_dir_all(machine.join("sys/bus/usb/devices/2-1")).expect("it is there");
+    scene.control.set("vanish");
+    wait_for_state(&told, "absent");
+    told.take();
+    scene.write(&models, &both);
+    daemon.signal("-HUP");
+    told.wait("both", |m| m.payload.contains("\"absent\"") && m.payload.contains("\"m\",\"n\""));
+    scene.control.set("ok");
+    plug(&machine, "2-1", 5);
     told.wait("both", |m| m.payload.contains("\"ready\"") && m.payload.contains("\"m\",\"n\""));
     assert_eq!(states(&told).len(), 1);
     assert_eq!(workers(&daemon).len(), 1);
