@@ -152,7 +152,7 @@ impl Device {
         drop(models);
         // With more models or fewer, frames take another time.
         for entry in &entries {
-            entry.first_again();
+            entry.measure_anew();
         }
         self.lock().of(&entries);
         self.alarm.ring();
@@ -212,13 +212,12 @@ impl Device {
     }
 
     fn try_to_look(&self, entry: &Entry, slot: u32) -> Result<u64, Fault> {
-        let away = || Err(Fault::Refused("it is not ready".to_owned()));
         if !self.runs(entry) {
-            return away();
+            return Err(Fault::Away);
         }
         let mut desk = self.desk.take();
         let generation = desk.generation;
-        let Some(host) = desk.host.as_mut().filter(|_| self.runs(entry)) else { return away() };
+        let Some(host) = desk.host.as_mut().filter(|_| self.runs(entry)) else { return Err(Fault::Away) };
         let started = Instant::now();
         match host.run(Frame { id: entry.load.id, slot }, entry.deadline()) {
             Ok(()) => {

@@ -3,6 +3,7 @@
 
 use super::device::Device;
 use super::entry::{Entry, Tensors};
+use super::host::Fault;
 use super::twin::Twin;
 use crate::infer::segments::{SLOTS, parts};
 use crate::infer::shared::{self, Region};
@@ -82,10 +83,10 @@ impl Accelerated {
     }
 
     /// Has the accelerator look at the picture in `slot`.
-    fn look(&mut self, slot: u32) -> Result<(), String> {
+    fn look(&mut self, slot: u32) -> Result<(), Fault> {
         for mark in MARKS {
             self.outputs.iter_mut().for_each(|(_, region)| tail_mut(region.bytes_mut()).fill(mark));
-            let generation = self.device.look(&self.entry, slot).map_err(|fault| fault.to_string())?;
+            let generation = self.device.look(&self.entry, slot)?;
             let unwritten =
                 self.outputs.iter().all(|(_, region)| tail(region.bytes()).iter().all(|&byte| byte == mark));
             let why = if !unwritten {
@@ -99,7 +100,7 @@ impl Accelerated {
             };
             let why = format!("model {}: {why}", self.name);
             self.device.distrust(generation, why.clone());
-            return Err(why);
+            return Err(Fault::Refused(why));
         }
         Ok(())
     }

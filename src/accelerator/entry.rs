@@ -127,8 +127,8 @@ impl Entry {
         Ok(())
     }
 
-    /// Measures its usual time anew.
-    pub fn first_again(&self) {
+    /// Has the next frames tell its usual time.
+    pub fn measure_anew(&self) {
         self.first.store(0, Ordering::Relaxed);
     }
 
@@ -250,7 +250,7 @@ mod tests {
         assert!(entry.slow(Condition::Slow).is_some(), "not quick enough again");
         (0..100).for_each(|_| entry.took(Duration::from_millis(40)));
         assert!(entry.slow(Condition::Ready).expect("slow").contains("takes 40 ms a frame, 7.0 ms at first"));
-        entry.first_again();
+        entry.measure_anew();
         entry.took(Duration::from_millis(5));
         assert_eq!(entry.slow(Condition::Ready), None, "it was, with another model");
         entry.usual_us.store(400_000, Ordering::Relaxed);

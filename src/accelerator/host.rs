@@ -43,6 +43,8 @@ pub enum Fault {
     Died(String),
     /// It says why not.
     Refused(String),
+    /// It is not there, or busy with something else than frames; said of every frame meanwhile.
+    Away,
 }
 
 impl fmt::Display for Fault {
@@ -51,6 +53,7 @@ impl fmt::Display for Fault {
             Self::Hung(after) => write!(f, "it gave no answer within {after:?}"),
             Self::Died(how) => write!(f, "its process {how}"),
             Self::Refused(why) => f.write_str(why),
+            Self::Away => f.write_str("it is not ready"),
         }
     }
 }

@@ -4,6 +4,7 @@
 use crate::infer::{Engine, InferError, InputMemory, Runtime, TensorSpec, litert};
 use crate::model::read_verified;
 use crate::telemetry::process::resident_bytes;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -51,11 +52,11 @@ impl Twin {
 
     /// Looks at a picture that is its own for the reason `why`; returns whether it had to be loaded first, and what
     /// that took of memory, in bytes.
-    pub fn look(&mut self, picture: &[u8], why: &str) -> Result<Option<u64>, InferError> {
+    pub fn look(&mut self, picture: &[u8], why: &dyn Display) -> Result<Option<u64>, InferError> {
         STOOD_IN
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert_with(|| (0, why.to_owned()))
+            .get_or_insert_with(|| (0, why.to_string()))
             .0 += 1;
         let (loaded, news) = match &mut self.loaded {
             Some(loaded) => (loaded, None),

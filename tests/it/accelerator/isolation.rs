@@ -2,8 +2,9 @@
 
 use super::{COMPILED, Scene, labels, state, until, wait_for_state, workers};
 use crate::broker::Subscriber;
+use crate::coral::delegate;
 use crate::daemon::Daemon;
-use crate::support::data;
+use crate::support::{data, edgecam, outcome};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -183,4 +184,23 @@ fn without_twin_and_device_the_daemon_says_what_to_do() {
             daemon.wait_for_line(part);
         }
     }
+}
+
+#[test]
+fn a_frame_of_the_twin_allocates_nothing() {
+    let Some(scene) = Scene::new() else { return };
+    scene.control.set("vanish after 3");
+    let on = format!(
+        "{},recording={},control={}",
+        delegate().display(),
+        scene.place.path("recording").display(),
+        scene.control.path().display()
+    );
+    let mut command = edgecam();
+    command.args(["bench", "--json", "--frames", "20", "--as", "rgb", "--accelerator", &on]);
+    command.arg("--images").arg(scene.pictures()).arg("--model").arg(scene.place.path("m_edgetpu.tflite"));
+    let (code, stdout, stderr) = outcome(&command.output().expect("edgecam runs"));
+    assert!(code == 0 && stderr.contains("the processor answered"), "{stderr}");
+    let report: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(report["allocations_per_frame"]["infer"], 0.0, "{report}");
 }
