@@ -72,7 +72,13 @@ fn compile(
     let unready = |e: InferenceError| format!("it can't get ready to run: {}", sentence(&e));
     let request = compiled.create_infer_request().map_err(unready)?;
     let tensors = (0..outputs.len()).map(|i| request.get_output_tensor_by_index(i));
-    let tensors = tensors.collect::<Result<_, _>>().map_err(unready)?;
+    let tensors: Vec<_> = tensors.collect::<Result<_, _>>().map_err(unready)?;
+    for (tensor, spec) in tensors.iter().zip(&outputs) {
+        let bytes = tensor.get_raw_data().map_err(unready)?.len();
+        if bytes != spec.bytes() {
+            return Err(format!("its tensor {} has {bytes} bytes, not {}", spec.name, spec.bytes()));
+        }
+    }
     Ok((OpenVino { outputs: tensors, request, compiled, name: name.to_owned() }, input, outputs))
 }
 
@@ -152,6 +158,7 @@ impl Engine for OpenVino {
     }
 
     fn output(&self, index: usize) -> &[u8] {
+        // As the input's.
         self.outputs[index].get_raw_data().unwrap_or_default()
     }
 }

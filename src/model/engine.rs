@@ -16,7 +16,6 @@ pub fn load(runtime: &Arc<Runtime>, file: Arc<[u8]>, files: &ModelFiles) -> Resu
         (Accelerator::OpenVino(choice), _) => choice.clone(),
         (Accelerator::TfLiteC, Format::TfLite) => return classic(file, files),
         (_, Format::Onnx | Format::OpenVino) => OpenVinoChoice::default(),
-
         (_, Format::TfLite) => {
             return litert::load(runtime, file, &name, files.threads).map_err(|e| ModelError(e.to_string()));
         }
