@@ -42,7 +42,7 @@ pub struct Coral {
     /// it is used for the first time (`BeagleUsbDriverProvider::Enumerate`); among equals the one that libusb saw last
     /// comes first (`usbi_connect_device`), and it looks in the order of [`usb::devices`].
     pub index: usize,
-    /// Where it is, which stays: `2-1`, or `/dev/apex_0`.
+    /// Where it is, which stays: `2-1`, or `apex_0`.
     pub place: String,
     /// What to open to reset it: `/dev/bus/usb/002/004`, another one after each reset; or `/dev/apex_0`.
     pub node: PathBuf,
@@ -94,9 +94,9 @@ pub fn is_used(device: &Device) -> bool {
 #[must_use]
 pub fn list(root: &Path) -> Vec<Coral> {
     let cards = cards_in_order(root);
-    let cards = cards.into_iter().enumerate().map(|(index, name)| {
-        let place = format!("/dev/{name}");
-        Coral { bus: Bus::Pci, index, node: place.clone().into(), place, used: true, mbit: None }
+    let cards = cards.into_iter().enumerate().map(|(index, place)| {
+        let node = Path::new("/dev").join(&place);
+        Coral { bus: Bus::Pci, index, place, node, used: true, mbit: None }
     });
     let mut usb: Vec<_> = usb::devices(root).into_iter().rev().filter(is_coral).collect();
     usb.sort_by_key(is_used);
@@ -134,14 +134,17 @@ pub fn cards(root: &Path) -> usize {
     entries(&folder).filter(is_coral).count()
 }
 
-/// The library: the configured file, else the first in the usual folders; the error is a sentence with what to do.
+/// The library: the configured file, else the first in the usual folders; the error is what is missing.
 pub fn library(configured: Option<&Path>) -> Result<PathBuf, String> {
     match configured {
         Some(path) if path.is_file() => Ok(path.to_owned()),
-        Some(path) => Err(format!("find the Coral's library: there is no file {}", path.display())),
-        None => find_library(Path::new("/"))
-            .ok_or_else(|| format!("find the Coral's library {LIBRARY}: it is not installed; {INSTALL}")),
+        Some(path) => Err(format!("there is no file {}", path.display())),
+        None => find_library(Path::new("/")).ok_or_else(not_installed),
     }
+}
+
+fn not_installed() -> String {
+    format!("{LIBRARY} is not installed ({INSTALL})")
 }
 
 /// The library in the usual folders of the machine below `root`, by its path on that machine.
@@ -164,7 +167,7 @@ pub fn missing(root: &Path) -> Option<String> {
     if list(root).is_empty() {
         return Some("there is no Coral on this machine".to_owned());
     }
-    find_library(root).is_none().then(|| format!("{LIBRARY} is not installed ({INSTALL})"))
+    find_library(root).is_none().then(not_installed)
 }
 
 /// Why a library can't be used that says of itself `COMPILER=6.3.0 20170516,DATE=redacted,TIME=redacted`, in
@@ -233,7 +236,7 @@ mod tests {
         for name in ["apex_1", "apex_0", "video0"] {
             std::fs::write(root.join("dev").join(name), "").expect("ours");
         }
-        let cards = [("pci:0", "/dev/apex_0"), ("pci:1", "/dev/apex_1")];
+        let cards = [("pci:0", "apex_0"), ("pci:1", "apex_1")];
         assert_eq!(told(root), pairs(&[cards[0], cards[1], ("usb:0", "2-2"), ("usb:1", "2-1")]));
         plug(root, "2-2", ("18d1", "9302"), 7);
         assert_eq!(told(root), pairs(&[cards[0], cards[1], ("usb:0", "2-1"), ("usb:1", "2-2")]));
@@ -256,13 +259,12 @@ mod tests {
     #[test]
     fn cards_have_the_order_of_their_class() {
         let root = tempfile::tempdir().expect("a folder");
-        for card in 0..4 {
+        for card in 0..9 {
             for folder in ["dev", "sys/class/apex"] {
                 std::fs::create_dir_all(root.path().join(folder).join(format!("apex_{card}"))).expect("ours");
             }
         }
-        let order: Vec<_> =
-            entries(&root.path().join("sys/class/apex")).map(|card| format!("/dev/{card}")).collect();
+        let order: Vec<_> = entries(&root.path().join("sys/class/apex")).collect();
         let places: Vec<_> = list(root.path()).into_iter().map(|coral| coral.place).collect();
         assert_eq!(places, order);
     }
@@ -297,6 +299,6 @@ mod tests {
         assert_eq!(missing(root.path()), None);
         let file = root.path().join("lib").join(LIBRARY);
         assert_eq!(library(Some(&file)), Ok(file));
-        assert!(library(Some(root.path())).expect_err("a folder").starts_with("find the Coral's library: "));
+        assert!(library(Some(root.path())).expect_err("a folder").starts_with("there is no file "));
     }
 }

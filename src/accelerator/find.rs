@@ -33,38 +33,39 @@ pub fn coral(choice: &CoralChoice, runtime: &Path) -> Result<Arc<Device>, String
     let find = move || {
         let corals = coral::list(&machine::root());
         // Another port is as good, if no other device is there.
-        let free = |coral: &&Coral| user(&own, &place(coral)).is_none();
-        let at_home = home.as_ref().and_then(|home| corals.iter().find(|coral| place(coral) == *home));
+        let free = |coral: &&Coral| taken_by(&own, &coral.place).is_none();
+        let at_home = home.as_deref().and_then(|home| at(home, &corals));
         let others: Vec<Coral> = corals.iter().filter(free).cloned().collect();
         let found = at_home.filter(free).or_else(|| pick(&wanted, &others));
-        let found = found.ok_or_else(|| match pick(&wanted, &corals).map(place) {
-            Some(place) => used(&place, &user(&own, &place).unwrap_or_default()),
+        let found = found.ok_or_else(|| match pick(&wanted, &corals) {
+            Some(Coral { place, .. }) => taken(place, &taken_by(&own, place).unwrap_or_default()),
             None => absent(&wanted, &corals),
         })?;
         let clock = performance.map(|clock| ("Performance".to_owned(), clock.as_str().to_owned()));
         let plugin = Some(Plugin { path: library.clone(), options: clock.into_iter().collect() });
-        Ok(Found { plugin, place: Some(place(found)) })
+        Ok(Found { plugin, place: Some(found.place.clone()) })
     };
     let (kind, library) = (Kind::EdgeTpu, runtime.to_owned());
     start(&name.clone(), Spec { name, kind, library, find: Box::new(find), usable, node })
 }
 
-/// The name of another device than the one known as `own` that a Coral is.
-fn user(own: &str, place: &str) -> Option<String> {
+/// The name of the other device that has the Coral at a place, or waits for it; `own` is how this one is known.
+fn taken_by(own: &str, place: &str) -> Option<String> {
     pool::other(own, &Which::At(place.to_owned()).to_string(), place)
 }
 
 /// Whether the Coral at a place can be opened, as far as that is seen without. libedgetpu tries it for 25 s and does not
 /// tell why it could not (`CreateRawUsbDeviceWithRetry` in `driver/usb/usb_driver.cc`), and it resets a device that
 /// another program has, which ends that program (`PrepareUsbDevice`).
-fn usable(at: &str) -> Result<(), String> {
-    let Some(node) = node(at) else { return Ok(()) };
-    if usb::is_claimed(&machine::root(), at) {
+fn usable(place: &str) -> Result<(), String> {
+    let Some(node) = node(place) else { return Ok(()) };
+    if usb::is_claimed(&machine::root(), place) {
         return Err(format!("{}: one program can have a Coral at a time", busy::describe(&node)));
     }
     let deadline = Instant::now() + RULES_WITHIN;
     while let Err(e) = File::options().read(true).write(true).open(&node) {
         if e.kind() != ErrorKind::PermissionDenied {
+            // The library will tell, or it is gone again.
             break;
         }
         if Instant::now() >= deadline {
@@ -80,24 +81,18 @@ fn usable(at: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Where a Coral is, which stays: `2-1`, `apex_0`.
-fn place(coral: &Coral) -> String {
-    coral.place.trim_start_matches("/dev/").to_owned()
-}
-
 /// The option of libedgetpu that means the Coral at a place: its number, which is another one as soon as one of them
 /// gets its firmware; the library counts them anew for each delegate. The error is that it is not there.
-pub fn number(at: &str) -> Result<(String, String), String> {
+pub fn number(place: &str) -> Result<(String, String), String> {
     let corals = coral::list(&machine::root());
-    let coral = corals.iter().find(|coral| place(coral) == at);
-    let coral = coral.ok_or_else(|| absent(&Which::At(at.to_owned()), &corals))?;
+    let coral = at(place, &corals).ok_or_else(|| absent(&Which::At(place.to_owned()), &corals))?;
     Ok(("device".to_owned(), coral.name()))
 }
 
 /// The node of the USB Coral at a place, another one after each reset.
-fn node(at: &str) -> Option<PathBuf> {
+fn node(place: &str) -> Option<PathBuf> {
     let corals = coral::list(&machine::root());
-    corals.into_iter().find(|coral| coral.bus == Bus::Usb && place(coral) == at).map(|coral| coral.node)
+    at(place, &corals).filter(|coral| coral.bus == Bus::Usb).map(|coral| coral.node.clone())
 }
 
 /// Another delegate's device; the error is why there is none.
@@ -125,11 +120,17 @@ fn start(key: &str, spec: Spec) -> Result<Arc<Device>, String> {
 }
 
 /// The place of the one that is meant, which need not be there if it is meant by its place.
+#[must_use]
 pub fn home(device: &Which, corals: &[Coral]) -> Option<String> {
     match device {
         Which::At(place) => Some(place.clone()),
-        _ => pick(device, corals).map(place),
+        _ => pick(device, corals).map(|coral| coral.place.clone()),
     }
+}
+
+/// The one at a place.
+fn at<'a>(place: &str, corals: &'a [Coral]) -> Option<&'a Coral> {
+    corals.iter().find(|coral| coral.place == place)
 }
 
 /// The one that is meant.
@@ -140,12 +141,12 @@ fn pick<'a>(device: &Which, corals: &'a [Coral]) -> Option<&'a Coral> {
         Which::Usb(index) => of(Bus::Usb).find(|coral| index.is_none_or(|index| coral.index == index)),
         Which::Pci(index) => of(Bus::Pci).find(|coral| index.is_none_or(|index| coral.index == index)),
         Which::Index(index) => corals.get(*index),
-        Which::At(at) => corals.iter().find(|coral| place(coral) == *at),
+        Which::At(place) => at(place, corals),
     }
 }
 
 /// Why it is not this device's.
-fn used(place: &str, by: &str) -> String {
+fn taken(place: &str, by: &str) -> String {
     format!("the Coral at {place} is in use as accelerator {by}; a restart of edgecam has them share it")
 }
 
@@ -172,18 +173,17 @@ mod tests {
             used: true,
             mbit: None,
         };
-        let corals =
-            [coral(Bus::Pci, 0, "/dev/apex_0"), coral(Bus::Usb, 0, "2-2"), coral(Bus::Usb, 1, "2-1")];
+        let corals = [coral(Bus::Pci, 0, "apex_0"), coral(Bus::Usb, 0, "2-2"), coral(Bus::Usb, 1, "2-1")];
         for (device, place) in [
-            ("", Some("/dev/apex_0")),
+            ("", Some("apex_0")),
             ("usb", Some("2-2")),
             ("usb:1", Some("2-1")),
-            ("pci", Some("/dev/apex_0")),
+            ("pci", Some("apex_0")),
             ("pci:1", None),
             ("1", Some("2-2")),
             ("2-1", Some("2-1")),
             ("2-3", None),
-            ("apex_0", Some("/dev/apex_0")),
+            ("apex_0", Some("apex_0")),
         ] {
             let device: Which = device.parse().expect("a device");
             assert_eq!(pick(&device, &corals).map(|coral| coral.place.as_str()), place, "{device:?}");

@@ -59,7 +59,7 @@ fn split(
             Some(choice) if !devices.is_empty() => {
                 let of = devices.len();
                 let part = |(index, device): (usize, usize)| {
-                    let place = corals[device].place.trim_start_matches("/dev/").to_owned();
+                    let place = corals[device].place.clone();
                     let accelerator =
                         Accelerator::EdgeTpu(CoralChoice { device: Which::At(place), ..choice.clone() });
                     Model { accelerator, share: Share { index, of }, ..model.clone() }

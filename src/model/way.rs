@@ -73,12 +73,7 @@ impl Way {
                 (Some(missing), None) => Err(unfit(compiled, &missing)),
             },
             (Accelerator::EdgeTpu(choice), Some(compiled)) => {
-                let missing = match &choice.library {
-                    None => coral::find_library(Path::new("/"))
-                        .is_none()
-                        .then(|| format!("{} is not installed ({})", coral::LIBRARY, coral::INSTALL)),
-                    Some(path) => (!path.is_file()).then(|| format!("there is no file {}", path.display())),
-                };
+                let missing = coral::library(choice.library.as_deref()).err();
                 match missing.or_else(|| none_there(twin.is_some())) {
                     Some(missing) => Err(unfit(compiled, &missing)),
                     None => Self::coral(files, choice, twin, runtime),
