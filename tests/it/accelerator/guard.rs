@@ -74,36 +74,36 @@ fn a_library_that_does_not_fit_is_a_sentence_and_the_twin_runs() {
     }
 }
 
-#[test]
-fn a_runtime_that_is_too_old_for_the_model_is_told() {
-    let Some(scene) = Scene::new() else { return };
+/// A library that says another thing of itself makes no delegate, the twin answers; gives the reason.
+fn refused(variable: &str, value: &str) -> Option<String> {
+    let scene = Scene::new()?;
     scene.write_plugin(&scene.album("porch", "m", 30));
     let (told, detections) = (scene.subscribe("accelerators"), scene.subscribe("porch/detections"));
-    let _daemon = scene.run(&[("CORAL_RUNTIME_VERSION", Path::new("10"))]);
+    let _daemon = scene.run(&[(variable, Path::new(value))]);
     let (why, _) = wait_for_state(&told, "failed");
+    detections.wait("the twin's answers", |m| m.payload.contains("\"classes\""));
+    assert_eq!(scene.control.count("create"), 0);
+    Some(why)
+}
+
+#[test]
+fn a_runtime_that_is_too_old_for_the_model_is_told() {
+    let Some(why) = refused("CORAL_RUNTIME_VERSION", "10") else { return };
     assert!(
         why.contains("it needs an Edge TPU runtime of version 12, and the library's is 10; install a newer"),
         "{why}"
     );
-    detections.wait("the twin's answers", |m| m.payload.contains("\"classes\""));
-    assert_eq!(scene.control.count("create"), 0);
 }
 
 #[test]
 fn a_library_for_an_older_tflite_is_told() {
-    let Some(scene) = Scene::new() else { return };
-    scene.write_plugin(&scene.album("porch", "m", 30));
-    let (told, detections) = (scene.subscribe("accelerators"), scene.subscribe("porch/detections"));
-    let _daemon = scene.run(&[("CORAL_COMPILER", Path::new("6.3.0 20170516"))]);
-    let (why, _) = wait_for_state(&told, "failed");
+    let Some(why) = refused("CORAL_COMPILER", "6.3.0 20170516") else { return };
     assert!(
         why.contains(
             "libcoral.so: it was built by GCC 6.3.0 for TensorFlow Lite 2.5 or older, and would crash"
         ) && why.contains("; install libedgetpu1-std of github.com/feranick/libedgetpu/releases"),
         "{why}"
     );
-    detections.wait("the twin's answers", |m| m.payload.contains("\"classes\""));
-    assert_eq!(scene.control.count("create"), 0);
 }
 
 /// The scores of a picture, of both classes.

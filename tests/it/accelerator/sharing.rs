@@ -19,6 +19,23 @@ const PAIR: [(&str, &str, &str); 2] = [
     ),
 ];
 
+/// Puts both models and their recordings into the folder; gives the recordings for the option.
+fn pair(scene: &Scene) -> String {
+    let recordings = PAIR.map(|(name, compiled, twin)| {
+        scene.model(name, compiled, twin);
+        scene.record(name, &format!("{name}.tflite"));
+        scene.place.path(name).display().to_string()
+    });
+    recordings.join(":")
+}
+
+/// Writes a config of both, a camera each of so many frames a second.
+fn write_pair(scene: &Scene, on: &str, fps: [u32; 2]) {
+    let [small, large] = PAIR.map(|(name, ..)| scene.place.path(&format!("{name}_edgetpu.tflite")));
+    let cameras = scene.album("porch", "small", fps[0]) + &scene.album("yard", "large", fps[1]);
+    scene.write(&[("small", &small, on), ("large", &large, on)], &cameras);
+}
+
 /// Counts how many frames of each camera are told within a while.
 fn shares(detections: &Subscriber, cameras: &[&str]) -> Vec<usize> {
     detections.take();
@@ -53,16 +70,9 @@ fn two_cameras_of_one_model_share_it_evenly() {
 #[test]
 fn two_models_share_one_device_evenly_and_neither_is_loaded_again() {
     let Some(scene) = Scene::empty() else { return };
-    let mut recordings = Vec::new();
-    for (name, compiled, twin) in PAIR {
-        scene.model(name, compiled, twin);
-        scene.record(name, &format!("{name}.tflite"));
-        recordings.push(scene.place.path(name).display().to_string());
-    }
-    let on = scene.plugin_with(&recordings.join(":")) + "\n" + &labels();
-    let files = PAIR.map(|(name, ..)| scene.place.path(&format!("{name}_edgetpu.tflite")));
-    let cameras = scene.album("porch", "small", 90) + &scene.album("yard", "large", 60);
-    scene.write(&[("small", &files[0], &on), ("large", &files[1], &on)], &cameras);
+    let recordings = pair(&scene);
+    let on = scene.plugin_with(&recordings) + "\n" + &labels();
+    write_pair(&scene, &on, [90, 60]);
     scene.control.set("slow 20");
     let (told, detections) = (scene.subscribe("accelerators"), scene.subscribe("+/detections"));
     let daemon = scene.run(&[]);
@@ -98,19 +108,10 @@ fn models_stay_on_their_coral_when_firmware_changes_its_number() {
     let machine = scene.place.path("machine");
     plug(&machine, "2-1", 4);
     plug(&machine, "2-2", 5);
-    let mut recordings = Vec::new();
-    for (name, compiled, twin) in PAIR {
-        scene.model(name, compiled, twin);
-        scene.record(name, &format!("{name}.tflite"));
-        recordings.push(scene.place.path(name).display().to_string());
-    }
-    let file = |name: &str| scene.place.path(&format!("{name}_edgetpu.tflite"));
-    let [small, large] = [file("small"), file("large")];
-    let cameras = scene.album("porch", "small", 20) + &scene.album("yard", "large", 20);
+    let recordings = pair(&scene);
     // 2-2 is usb:0 until it is opened, then 2-1 is.
-    let on = format!("{}\n{}", Scene::edgetpu("2-2"), labels());
-    scene.write(&[("small", &small, &on), ("large", &large, &on)], &cameras);
-    let recordings = PathBuf::from(recordings.join(":"));
+    write_pair(&scene, &format!("{}\n{}", Scene::edgetpu("2-2"), labels()), [20; 2]);
+    let recordings = PathBuf::from(recordings);
     let told = scene.subscribe("accelerators");
     let daemon = scene.run(&[
         ("EDGECAM_TEST_MACHINE", &machine),
